@@ -1,0 +1,53 @@
+"""The seams of the house: what one room asks of another without importing it."""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from zope.interface import Interface
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class IThreads(Interface):
+    """Somewhere to run what may block (disk, digests, compression), off the reactor's thread."""
+
+    def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:  # type: ignore[misc,unused-ignore]  # noqa: N805
+        """Call `function` in a thread.
+
+        :return: a Deferred that fires in the reactor's thread with its result, or fails with what it raised.
+            Cancelling it does not stop the function; the result is thrown away.
+        """
+
+
+class IByteSource(Interface):
+    """Bytes that arrive over time and can be taken once: a request's body, or one part of a form."""
+
+    def deliver(consumer: IConsumer) -> Deferred[int]:  # noqa: N805
+        """Push the bytes into `consumer`.
+
+        Calls, in order: `consumer.registerProducer(producer, True)` once, `consumer.write(data)` any number of
+        times in the reactor's thread, `consumer.unregisterProducer()` once. The producer is an `IPushProducer`:
+        after `pauseProducing` at most one read (64 KiB) still arrives until `resumeProducing`; `stopProducing`
+        ends the delivery at once, and the Deferred fails with `Exception` of any kind.
+
+        :return: a Deferred with the count of bytes at a true end; it fails when the bytes end before that. What
+            was written until then stays valid: it is a prefix.
+        """
+
+
+class IChangeListener(Interface):
+    """Told of every change of the tree, in the reactor's thread, after it is durable."""
+
+    def published(path: bytes, size: int, by: str, replaced: bool) -> None:  # noqa: N805
+        """A file appeared under `path` (storage-relative, `/`-joined bytes, no leading slash).
+
+        :param size: bytes.
+        :param by: name of the principal.
+        :param replaced: whether it took the place of an older one.
+        """
+
+    def removed(path: bytes, by: str) -> None:  # noqa: N805
+        """A file or folder went to the trash."""

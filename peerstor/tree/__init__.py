@@ -1,0 +1,1 @@
+"""The storage folder: paths, the sandbox, entries, publishing and the trash."""

@@ -1,0 +1,1 @@
+"""The faces, one Klein app each, behind one root and one guard."""
