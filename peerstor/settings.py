@@ -1,0 +1,325 @@
+"""Settings: every option of PeerStor with its unit, its default and what it allows."""
+
+import math
+import os
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from peerstor.errors import StartupError
+
+KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
+LARGEST = 2**63 - 1
+
+Anonymous = Literal["none", "read", "create", "full"]
+ANONYMOUS: tuple[Anonymous, ...] = ("none", "read", "create", "full")
+
+_DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
+_SIZE = re.compile(r"([0-9]{1,19}) ?(|b|[kmgt]|[kmgt]b|[kmgt]ib)", re.ASCII | re.IGNORECASE)
+_HOST_NAME = re.compile(r"\.?(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?", re.ASCII)
+
+
+@frozen(kw_only=True)
+class Option:
+    """How a setting looks on the command line.
+
+    :param name: the long option, without the dashes.
+    :param value: the word for its value in the help (`BYTES`); None for a flag, which turns its setting around.
+    :param group: the heading of the help that it stands under.
+    :param help: what it does, in a sentence or two.
+    :param default: the default as people write it; None where the sentence says it.
+    :param repeatable: whether it may be given several times.
+    """
+
+    name: str
+    value: str | None
+    group: str
+    help: str
+    default: str | None = None
+    repeatable: bool = False
+
+
+def whole_number(value: str | int, name: str, least: int, most: int, unit: str = "") -> int:
+    """Read a whole number.
+
+    :param name: the option, for the message.
+    :param unit: what is counted, with a blank before it, for the message.
+    :raises StartupError: when it is none from `least` to `most`.
+    """
+    text = str(value)
+    # Python's int() also takes "+1", "1_0", blanks and other scripts' digits.
+    if not _DIGITS.fullmatch(text) or not least <= int(text) <= most:
+        raise StartupError(f"--{name} must be a whole number{unit} from {least} to {most}, not {text!r}.")
+    return int(text)
+
+
+def number(value: str | float, name: str, least: float, most: float, unit: str) -> float:
+    """Read a number that may have a fraction; the same parameters and error as `whole_number`."""
+    text = f"{value:g}" if isinstance(value, int | float) else value
+    if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
+        raise StartupError(f"--{name} must be a number{unit} from {least:g} to {most:g}, not {text!r}.")
+    return float(text)
+
+
+def size(value: str | int, name: str, least: int = 0) -> int:
+    """Read a size in bytes: digits, with K, M, G, T or KiB … (powers of 1024) or kB, MB … (powers of 1000).
+
+    :raises StartupError: when it is none, or less than `least`.
+    """
+    found = _SIZE.fullmatch(str(value))
+    if found:
+        suffix = found[2].lower()
+        base = 1000 if suffix.endswith("b") and not suffix.endswith("ib") else 1024
+        exponent = "kmgt".index(suffix[0]) + 1 if suffix.strip("b") else 0
+        result = int(found[1]) * int(math.pow(base, exponent))
+        if least <= result <= LARGEST:
+            return result
+    raise StartupError(
+        f"--{name} must be a size of at least {least} bytes, as 65536, 64K, 10MB or 1GiB, not {str(value)!r}."
+    )
+
+
+def folder(value: str | bytes, name: str) -> bytes:
+    """Make a path absolute: the daemon may change its working folder, and then `./data` was another one.
+
+    :raises StartupError: when it is empty.
+    """
+    if not value:
+        raise StartupError(f"--{name} needs a path.")
+    return os.path.abspath(os.fsencode(value))
+
+
+def _optional(read: Callable[..., Any], name: str, **limits: Any) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value, name, **limits)
+
+
+def _address(value: str) -> str:
+    text = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if not text or re.search(r"[\s/@\[\]]", text):
+        raise StartupError(f"--host must be an address or a name of this machine, not {value!r}.")
+    return text
+
+
+def _host_names(values: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return tuple(_host_name(value) for value in values)
+
+
+def _host_name(value: str) -> str:
+    text = value.lower().rstrip(".")
+    try:
+        dot, text = ("." if text.startswith(".") else ""), text.removeprefix(".")
+        text = dot + text.encode("idna").decode("ascii")
+    except UnicodeError:
+        text = ""
+    if len(text) > 253 or not _HOST_NAME.fullmatch(text):
+        raise StartupError(
+            f"--allow-host must be a host name without port, as files.example.org, or .example.org for all"
+            f" below it, not {value!r}."
+        )
+    return text
+
+
+def _cors(value: str | None) -> str | None:
+    if value is None or value in ("*", "none"):
+        return value
+    text = value.lower()
+    if not _ORIGIN.fullmatch(text):
+        raise StartupError(
+            f"--cors must be an origin as https://example.org (no path), * for any, or none, not {value!r}."
+        )
+    return text
+
+
+def _anonymous(value: str) -> str:
+    if value not in ANONYMOUS:
+        raise StartupError(f"--anonymous must be one of {', '.join(ANONYMOUS)}, not {value!r}.")
+    return value
+
+
+def _setting(
+    default: Any,
+    name: str,
+    value: str | None,
+    group: str,
+    help: str,
+    *,
+    shown: str | None = None,
+    repeatable: bool = False,
+    converter: Callable[[Any], Any] = bool,
+) -> Any:
+    option = Option(name=name, value=value, group=group, help=help, default=shown, repeatable=repeatable)
+    return field(default=default, converter=converter, metadata={Option: option})
+
+
+LISTENING, FILES, DOWNLOADS, UPLOADS, ACCESS, LIFE = (
+    "Listening",
+    "Files",
+    "Downloads",
+    "Uploads",
+    "Access",
+    "Log and life of the process",
+)
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What PeerStor was told, checked; values are given as they come from a command line, or in their type.
+
+    :raises StartupError: on a value that is not allowed, with the one line that says what is.
+    """
+
+    # str: an IP address, or a name of this machine; `::` is both families.
+    host: str = _setting(
+        "0.0.0.0",
+        "host",
+        "ADDRESS",
+        LISTENING,
+        "Address to listen on. 0.0.0.0 is every IPv4 address of the machine, :: every IPv4 and IPv6 address,"
+        " 127.0.0.1 this machine only.",
+        shown="0.0.0.0",
+        converter=_address,
+    )
+    # TCP port; 0 lets the system choose.
+    port: int = _setting(
+        8080,
+        "port",
+        "PORT",
+        LISTENING,
+        "TCP port to listen on, 0 for any free one. When it is in use, the next free one of the 100 that"
+        " follow is taken, and said.",
+        shown="8080",
+        converter=lambda value: whole_number(value, "port", 0, 65535),
+    )
+    strict_port: bool = _setting(
+        False, "strict-port", None, LISTENING, "Take --port and no other: a port in use is an error."
+    )
+    # Connections open at once from one address; 0 is no limit.
+    max_connections_per_address: int = _setting(
+        0,
+        "max-connections-per-address",
+        "N",
+        LISTENING,
+        "Connections that one client address may have open at once; 0 sets no limit.",
+        shown="0",
+        converter=lambda value: whole_number(value, "max-connections-per-address", 0, 1_000_000),
+    )
+
+    # Absolute path.
+    storage: bytes = _setting(
+        "./data",
+        "storage",
+        "DIR",
+        FILES,
+        "The folder that is served and receives the files; created when it isn't there.",
+        shown="./data",
+        converter=lambda value: folder(value, "storage"),
+    )
+    # Absolute path; None is the private folder in the storage.
+    state: bytes | None = _setting(
+        None,
+        "state",
+        "DIR",
+        FILES,
+        "Folder for PeerStor's own databases and secrets; by default the private folder .peerstor in the storage.",
+        converter=_optional(folder, "state"),
+    )
+    # Whether finished files are forced to the disk before an upload is acknowledged.
+    fsync: bool = _setting(
+        True,
+        "no-fsync",
+        None,
+        FILES,
+        "Don't force finished files to the disk before answering: faster, and a power cut may lose them.",
+    )
+
+    gzip: bool = _setting(True, "no-gzip", None, DOWNLOADS, "Don't compress answers.")
+    # bytes, inclusive.
+    gzip_threshold: int = _setting(
+        MIB,
+        "gzip-threshold",
+        "BYTES",
+        DOWNLOADS,
+        "Compress answers up to this size, in bytes or as 64K, 1MiB; 0 compresses nothing.",
+        shown="1MiB",
+        converter=lambda value: size(value, "gzip-threshold"),
+    )
+
+    # bytes; None is no limit.
+    max_upload: int | None = _setting(
+        None,
+        "max-upload",
+        "BYTES",
+        UPLOADS,
+        "Largest file that is taken, in bytes or as 64M, 1GiB; by default only the disk is a limit.",
+        converter=_optional(size, "max-upload", least=1),
+    )
+    # days, with fractions.
+    upload_expiry: float = _setting(
+        7.0,
+        "upload-expiry",
+        "DAYS",
+        UPLOADS,
+        "Days after which an upload that doesn't go on is dropped, fractions allowed.",
+        shown="7",
+        converter=lambda value: number(value, "upload-expiry", 0.0001, 36500, " of days"),
+    )
+
+    anonymous: Anonymous = _setting(  # noqa: RUF009
+        "create",
+        "anonymous",
+        "|".join(ANONYMOUS),
+        ACCESS,
+        "What somebody without a token may do: nothing, read, also add new files, or everything.",
+        shown="create",
+        converter=_anonymous,
+    )
+    # Lower case; a leading dot takes every name below.
+    allow_host: tuple[str, ...] = _setting(
+        (),
+        "allow-host",
+        "NAME",
+        ACCESS,
+        "A host name that browsers may use for this server, beside its addresses and local names; .example.org"
+        " takes all names below it. May be given several times.",
+        repeatable=True,
+        converter=_host_names,
+    )
+    # `*`, `none`, or one origin; None is `*` as long as there are no tokens, then `none`.
+    cors: str | None = _setting(
+        None,
+        "cors",
+        "ORIGIN|*|none",
+        ACCESS,
+        "Whose pages may read from here in a browser (GET, HEAD and OPTIONS): the pages of one origin, of any,"
+        " or none; by default any while no tokens are set.",
+        converter=_cors,
+    )
+
+    # Absolute path; None is no access log.
+    access_log: bytes | None = _setting(
+        None,
+        "access-log",
+        "FILE",
+        LIFE,
+        "Write one line for every request to this file, in the combined format.",
+        converter=_optional(folder, "access-log"),
+    )
+    # seconds.
+    drain: float = _setting(
+        4.0,
+        "drain",
+        "SECONDS",
+        LIFE,
+        "Seconds that transfers get to end in when the server is stopped, fractions allowed.",
+        shown="4",
+        converter=lambda value: number(value, "drain", 0, 86400, " of seconds"),
+    )
+
+    @property
+    def upload_expiry_seconds(self) -> float:
+        """Seconds after which an upload that does not go on is dropped."""
+        return self.upload_expiry * 86400

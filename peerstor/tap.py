@@ -1,0 +1,204 @@
+"""The command line, and the service that twistd runs: strings in, Settings out, everything checked at once."""
+
+import socket
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+from attrs import Attribute, fields
+from twisted.application.service import IService, MultiService
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from peerstor import __version__
+from peerstor.addresses import access_lines, beyond_loopback
+from peerstor.announcement import Announcement, open_warning
+from peerstor.errors import StartupError
+from peerstor.listen import listen
+from peerstor.readiness import acting_as, prepare, raise_descriptor_limit
+from peerstor.settings import Option, Settings
+
+# Columns of the help: those of a terminal nobody has widened, and those left of the sentences.
+_WIDTH, _INDENT = 80, 26
+
+
+def _option_of(setting: "Attribute[Any]") -> Option:
+    option: Option = setting.metadata[Option]
+    return option
+
+
+_OPTIONS: dict[Option, str] = {_option_of(setting): setting.name for setting in fields(Settings)}
+
+
+class Options(UsageOptions):
+    """PeerStor's options, as a sub-command of twistd or on their own.
+
+    All that they are comes from the fields of `Settings`. After parsing, `settings` holds them checked.
+    Whatever is wrong ends in SystemExit with one line.
+    """
+
+    optFlags = [[option.name, None, option.help] for option in _OPTIONS if option.value is None]  # noqa: RUF012
+    optParameters = [  # noqa: RUF012
+        [option.name, None, None, option.help]
+        for option in _OPTIONS
+        if option.value is not None and not option.repeatable
+    ]
+
+    synopsis = "Usage: twistd [-n] [options of twistd] peerstor [options]"
+    settings: Settings
+
+    def opt_allow_host(self, name: str) -> None:
+        """Add a host name that browsers may use for this server."""
+        self.setdefault("allow-host", []).append(name)
+
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        print(f"PeerStor {__version__}")
+        sys.exit(0)
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Take no arguments."""
+        if arguments:
+            raise UsageError(f"{arguments[0]!r} is no option; the folder to serve is named by --storage DIR.")
+
+    def postOptions(self) -> None:
+        """Check the values, and what was asked of twistd around them."""
+        self.settings = settings_of(self)
+        if self.parent is not None:
+            self._settle_with_twistd(self.parent)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse the command line.
+
+        :raises SystemExit: with the one line that says what is wrong. twistd's own way with a UsageError is to
+            print its whole help first.
+        """
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            text = str(error).rstrip(".")
+            raise SystemExit(f"peerstor: {text[:1].upper()}{text[1:]}. See --help.") from None
+        except StartupError as error:
+            raise SystemExit(f"peerstor: {error}") from None
+
+    def getSynopsis(self) -> str:
+        """Say how it is called."""
+        return self.synopsis
+
+    def __str__(self) -> str:
+        """Write the help: the options in their groups, each with its unit and default."""
+        lines = [self.getSynopsis(), "", *textwrap.wrap(_PURPOSE, _WIDTH)]
+        group = None
+        for option in _OPTIONS:
+            if option.group != group:
+                group = option.group
+                lines += ["", f"{group}:"]
+            lines += _help_lines(option)
+        lines += ["", "Other:"]
+        lines += _help_lines(Option(name="help", value=None, group="", help="Print this and exit."))
+        lines += _help_lines(Option(name="version", value=None, group="", help="Print the version and exit."))
+        return "\n".join(lines)
+
+    def _settle_with_twistd(self, twistd: UsageOptions) -> None:
+        if twistd.get("chroot"):
+            raise StartupError("twistd's --chroot can't be used: the storage is opened before it. Use --uid.")
+        # Two servers started in one folder would collide on ./twistd.pid, which nobody asked for. The default
+        # is told from the same word given on the command line by being the very same object.
+        if _in_foreground(twistd) and twistd.get("pidfile") is twistd.defaults.get("pidfile"):
+            twistd["pidfile"] = ""
+
+
+_PURPOSE = (
+    "Serves a folder of plain files over HTTP and receives files into it: listings, downloads with ranges,"
+    " uploads that resume."
+)
+
+
+def settings_of(options: Mapping[str, Any]) -> Settings:
+    """Turn parsed options into Settings.
+
+    :param options: values by the long name of the option; None and 0 where it wasn't given.
+    :raises StartupError: on a value that is not allowed.
+    """
+    given: dict[str, Any] = {}
+    for option, setting in _OPTIONS.items():
+        value = options.get(option.name)
+        if option.value is None and value:
+            given[setting] = not getattr(fields(Settings), setting).default
+        elif option.value is not None and value is not None:
+            given[setting] = value
+    return Settings(**given)
+
+
+def makeService(options: Options) -> IService:
+    """Check and claim everything that the daemon needs, and build its services.
+
+    All of this happens before twistd forks, where a mistake is one line and an exit status. What may only
+    happen later waits for the services to start.
+
+    :raises SystemExit: with one line when PeerStor can't start.
+    """
+    twistd: Mapping[str, Any] = options.parent if options.parent is not None else {"nodaemon": True}
+    sockets: list[socket.socket] = []
+    try:
+        return _assemble(options.settings, twistd, sockets)
+    except StartupError as error:
+        for listener in sockets:
+            listener.close()
+        raise SystemExit(f"peerstor: {error}") from None
+
+
+def _assemble(settings: Settings, twistd: Mapping[str, Any], sockets: list[socket.socket]) -> IService:
+    # Not at the top: importing Klein, which node does, installs the default reactor, and twistd's --reactor
+    # is only obeyed until then.
+    from twisted.internet import reactor
+
+    from peerstor import node
+
+    raise_descriptor_limit()
+    with acting_as(twistd.get("uid"), twistd.get("gid")):
+        prepare(settings)
+    sockets += listen(settings.host, settings.port, strict=settings.strict_port)
+    with acting_as(twistd.get("uid"), twistd.get("gid")):
+        built = node.build(settings, sockets, reactor)
+    services = MultiService()
+    IService(built).setServiceParent(services)
+    _announcement(settings, sockets, twistd).setServiceParent(services)
+    return services
+
+
+def _announcement(settings: Settings, sockets: Sequence[socket.socket], twistd: Mapping[str, Any]) -> Announcement:
+    foreground = _in_foreground(twistd)
+    return Announcement(
+        lines=access_lines(sockets),
+        warning=open_warning(settings.anonymous, beyond_loopback=beyond_loopback(sockets), tokens=False),
+        # Not sys.stdout: twistd puts its log there, with a time and a prefix to every line.
+        output=_standard_output() if foreground else None,
+        in_log=not foreground or _logs_elsewhere(twistd),
+    )
+
+
+def _in_foreground(twistd: Mapping[str, Any]) -> bool:
+    return bool(twistd.get("nodaemon") or twistd.get("debug"))
+
+
+def _logs_elsewhere(twistd: Mapping[str, Any]) -> bool:
+    """Tell whether the log of a foreground process goes anywhere but to its standard output."""
+    return bool(twistd.get("syslog") or twistd.get("logger") or twistd.get("logfile") not in (None, "", "-"))
+
+
+def _standard_output() -> TextIO | None:
+    return sys.__stdout__
+
+
+def _help_lines(option: Option) -> Iterator[str]:
+    head = f"  --{option.name}" + (f" {option.value}" if option.value else "")
+    text = option.help + (f" [default: {option.default}]" if option.default else "")
+    body = textwrap.wrap(text, _WIDTH - _INDENT, break_on_hyphens=False)
+    if len(head) + 2 > _INDENT:
+        yield head
+    else:
+        yield head.ljust(_INDENT) + body.pop(0)
+    for line in body:
+        yield " " * _INDENT + line
