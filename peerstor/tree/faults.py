@@ -1,0 +1,43 @@
+"""The one mapping from what the operating system says to what PeerStor states."""
+
+import errno
+
+from peerstor.errors import Exists, Fault, Forbidden, IsFolder, NoSpace, NotFound, Overloaded, StorageUnavailable
+
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+REFUSED = frozenset({errno.EACCES, errno.EPERM})
+
+
+def fault_of(error: OSError) -> Fault:
+    """Name the fault behind an error of a file system call that PeerStor made on its own account.
+
+    A permission that *we* lack to write is the owner's trouble with the storage, not a right that the client
+    lacks: EACCES, EPERM and EROFS are `StorageUnavailable` like EIO.
+
+    :return: `NotFound`, `NoSpace` (its `free` unknown), `Overloaded`, `Exists`, `IsFolder` or
+        `StorageUnavailable`, whose reason names the path and the error.
+    """
+    number = error.errno
+    if number in ABSENT:
+        return NotFound()
+    if number in FULL:
+        return NoSpace()
+    if number in SHORT:
+        return Overloaded()
+    if number in (errno.EEXIST, errno.ENOTEMPTY):
+        return Exists()
+    if number == errno.EISDIR:
+        return IsFolder()
+    return StorageUnavailable(reason=str(error))
+
+
+def fault_of_reading(error: OSError) -> Fault:
+    """Name the fault behind an error of opening or reading what a client asked for.
+
+    :return: as `fault_of`, but `Forbidden` where the file's own permissions keep it from being read.
+    """
+    if error.errno in REFUSED:
+        return Forbidden()
+    return fault_of(error)

@@ -1,0 +1,340 @@
+"""The one resolver: every name that a client gives becomes an open descriptor here, or nothing.
+
+A path is walked part by part from a freshly opened root, no part followed by the kernel if it is a symbolic
+link (`threats.md`, "one resolver"). Links are followed by hand, so that what leaves the storage is absent.
+All later work uses the descriptor, never the path again.
+"""
+
+import errno
+import os
+import stat
+import threading
+from types import TracebackType
+from typing import Self
+
+from attrs import define, field
+
+from peerstor.errors import NoParent, NotFound, Overloaded, StorageUnavailable
+from peerstor.tree.faults import SHORT, fault_of_reading
+from peerstor.tree.paths import TreePath, is_private
+from peerstor.tree.private import PrivateFolder
+
+# As many as Linux follows (path_resolution(7)).
+LINKS = 40
+
+# Passing through a folder needs no right to read it, where the platform can say so.
+_PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# What opening a link in the way of a folder says: ENOTDIR on Linux, ELOOP elsewhere.
+_NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EMLINK})
+
+
+@define(eq=False)
+class Opened:
+    """A regular file or folder of the storage, open for reading; closed by whoever got it.
+
+    Use it in a `with` or call `close`. One that is dropped unseen (the result of a thread whose Deferred was
+    cancelled) closes itself.
+
+    :ivar fd: the descriptor; a folder's can be used as `dir_fd`, for `scandir` and `fsync`.
+    :ivar stat: what fstat said of it when it was opened.
+    :ivar real: the names on the way from the root to it, every link resolved.
+    """
+
+    fd: int
+    stat: os.stat_result
+    real: tuple[bytes, ...]
+    _open: bool = field(default=True, init=False)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, else a regular file."""
+        return stat.S_ISDIR(self.stat.st_mode)
+
+    def close(self) -> None:
+        """Close the descriptor; once more does nothing."""
+        if self._open:
+            self._open = False
+            os.close(self.fd)
+
+    def __enter__(self) -> Self:
+        """See `close`."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See `close`."""
+        self.close()
+
+    def __del__(self) -> None:
+        """See `close`."""
+        self.close()
+
+
+class Sandbox:
+    """Opens what lies in one storage folder, and nothing else. All methods block; call them in a thread.
+
+    The root is opened afresh by its path for every call, so that a storage that vanished is noticed at once and
+    one that returned (mounted again, with other numbers but the same instance id) is served again.
+    """
+
+    def __init__(self, root: bytes, *, private: PrivateFolder) -> None:
+        """Remember the storage as it is now.
+
+        :param root: path of the storage folder; made absolute here.
+        :param private: its private folder, which no path leads into.
+        :raise StorageUnavailable: it cannot be opened.
+        """
+        self.root = os.path.abspath(root)
+        self._private = private
+        self._known: tuple[int, int] | None = None
+        self._hidden = private.identities
+        self._recognising = threading.Lock()
+        fd = self._open_root(first=True)
+        os.close(fd)
+
+    def open(self, path: TreePath) -> Opened:
+        """Open a regular file or a folder. Blocks.
+
+        :raise NotFound: it is absent, private, neither file nor folder, a link that leaves the storage or goes
+            round in circles, or a file that was named as a folder (a trailing `/`).
+        :raise Forbidden: its own permissions keep it from being read.
+        :raise StorageUnavailable: the storage cannot be reached or read.
+        :raise Overloaded: the process has no descriptors left.
+        """
+        return self._open(path.parts, folder_only=path.slash)
+
+    def folder(self, path: TreePath) -> Opened:
+        """Open a folder. Blocks.
+
+        :raise NotFound: as in `open`, or it is a file.
+        """
+        return self._open(path.parts, folder_only=True)
+
+    def parent_of(self, path: TreePath) -> Opened:
+        """Open the folder that holds `path.name`, which itself need not exist. Blocks.
+
+        :raise NotFound: a part of the path is private, or it is the root, which nothing holds.
+        :raise NoParent: that folder does not exist, or no client can see it.
+        """
+        if path.has_private or not path.parts:
+            raise NotFound()
+        try:
+            return self._open(path.parts[:-1], folder_only=True)
+        except NotFound:
+            raise NoParent() from None
+
+    def lookup(self, folder: Opened, name: bytes) -> os.stat_result | None:
+        """Tell what a reader would find as `name` in a folder that `open` or `folder` gave. Blocks.
+
+        :return: the file or folder, links followed; None where a reader would find nothing.
+        :raise StorageUnavailable, Overloaded: as in `open`.
+        """
+        if is_private(name):
+            return None
+        try:
+            found = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode):
+                found = self._look_through(folder, name)
+            self._check_kind(found)
+        except NotFound:
+            return None
+        except OSError as error:
+            fault = fault_of_reading(error)
+            if isinstance(fault, StorageUnavailable | Overloaded):
+                raise fault from error
+            return None
+        return found
+
+    def _look_through(self, folder: Opened, name: bytes) -> os.stat_result:
+        with self._walk(folder.real) as walk:
+            return walk.to((name,))[1]
+
+    def _open(self, parts: tuple[bytes, ...], *, folder_only: bool) -> Opened:
+        try:
+            with self._walk() as walk:
+                name, found = walk.to(parts)
+                # A device or FIFO is not even opened: that alone can have effects on others.
+                self._check_kind(found)
+                if folder_only and not stat.S_ISDIR(found.st_mode):
+                    raise NotFound()
+                fd = os.open(name, _READ, dir_fd=walk.fd)
+                real = walk.real if name == b"." else (*walk.real, name)
+                return self._verified(fd, real, folder_only=folder_only)
+        except OSError as error:
+            raise fault_of_reading(error) from error
+
+    def _verified(self, fd: int, real: tuple[bytes, ...], *, folder_only: bool) -> Opened:
+        """Judge what was opened by its descriptor: the name may have changed hands since it was looked at."""
+        try:
+            found = os.fstat(fd)
+            self._check_kind(found)
+            if folder_only and not stat.S_ISDIR(found.st_mode):
+                raise NotFound()
+        except BaseException:
+            os.close(fd)
+            raise
+        return Opened(fd=fd, stat=found, real=real)
+
+    def _check_kind(self, found: os.stat_result) -> None:
+        if stat.S_ISREG(found.st_mode):
+            return
+        if not stat.S_ISDIR(found.st_mode) or (found.st_dev, found.st_ino) in self._hidden:
+            raise NotFound()
+
+    def _walk(self, start: tuple[bytes, ...] = ()) -> "_Walk":
+        return _Walk(self._open_root(), root=self.root, hidden=self._hidden, start=start)
+
+    def _open_root(self, *, first: bool = False) -> int:
+        try:
+            fd = os.open(self.root, _PASS)
+        except OSError as error:
+            if error.errno in SHORT:
+                raise Overloaded() from error
+            raise StorageUnavailable(reason=str(error)) from error
+        try:
+            self._check_root(fd, first=first)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def _check_root(self, fd: int, *, first: bool) -> None:
+        found = os.fstat(fd)
+        identity = (found.st_dev, found.st_ino)
+        if identity == self._known:
+            return
+        with self._recognising:
+            if not first and identity != self._known:
+                self._private.recognise(fd)
+                self._hidden = self._private.identities
+            self._known = identity
+
+
+class _Walk:
+    """One way down from the root. Owns the root's descriptor and that of the folder it has come to."""
+
+    def __init__(
+        self,
+        root_fd: int,
+        *,
+        root: bytes,
+        hidden: frozenset[tuple[int, int]],
+        start: tuple[bytes, ...],
+    ) -> None:
+        self._root_fd = root_fd
+        self._root = root
+        self._hidden = hidden
+        self._links = 0
+        # The names from the root to where we are; the descriptor is None after a step up or a leap, until it is
+        # needed. Stepping up goes down again from the root by names, never by the kernel's `..`, which follows
+        # a folder that somebody moved out of the storage; and a deep path costs two descriptors, not a stack.
+        self.real = start
+        self._fd: int | None = None if start else root_fd
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+        os.close(self._root_fd)
+
+    @property
+    def fd(self) -> int:
+        """Descriptor of the folder that the walk has come to."""
+        if self._fd is None:
+            names, self.real, self._fd = self.real, (), self._root_fd
+            for name in names:
+                # They were real folders a moment ago; a link among them now is a race, and the way ends.
+                self._enter(name)
+        return self._fd
+
+    def to(self, parts: tuple[bytes, ...]) -> tuple[bytes, os.stat_result]:
+        """Walk down.
+
+        :return: the last name, which lies in the folder at `fd`, and what lstat says of it (never a link); the
+            name is `.` where the way ended at the folder itself.
+        :raise NotFound: the way leads into the private folder, out of the storage or in circles.
+        :raise OSError: whatever else bars the way.
+        """
+        ahead = [*reversed(parts)]
+        while ahead:
+            name = ahead.pop()
+            if name == b"..":
+                self._up()
+            elif name != b".":
+                found = self._step(name, ahead)
+                if found is not None:
+                    return name, found
+        return b".", os.fstat(self.fd)
+
+    def _step(self, name: bytes, ahead: list[bytes]) -> os.stat_result | None:
+        """Go one name further: into a folder, along a link, or to the end of the way, which is returned."""
+        if is_private(name):
+            raise NotFound()
+        if not ahead:
+            found = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+            if not stat.S_ISLNK(found.st_mode):
+                return found
+            self._follow(name, ahead)
+            return None
+        try:
+            self._enter(name)
+        except OSError as error:
+            if error.errno not in _NO_FOLDER:
+                raise
+            self._follow(name, ahead)
+        return None
+
+    def _enter(self, name: bytes) -> None:
+        fd = os.open(name, _PASS | os.O_NOFOLLOW, dir_fd=self.fd)
+        self._leave()
+        self._fd = fd
+        self.real = (*self.real, name)
+        found = os.fstat(fd)
+        if (found.st_dev, found.st_ino) in self._hidden:
+            raise NotFound()
+
+    def _follow(self, name: bytes, ahead: list[bytes]) -> None:
+        self._links += 1
+        if self._links > LINKS:
+            raise NotFound()
+        try:
+            target = os.readlink(name, dir_fd=self.fd)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise NotFound() from error  # no link: a file, where the way needs a folder
+            raise
+        # An empty last part (`folder/`) says that it is a folder, and `.` keeps saying so.
+        parts = [part or b"." for part in target.split(b"/")]
+        if target.startswith(b"/"):
+            parts = self._inside(parts)
+            self._jump(())
+        ahead.extend(reversed(parts))
+
+    def _inside(self, parts: list[bytes]) -> list[bytes]:
+        """The part below the root of an absolute target, by the root's own path or its real one."""
+        names = [part for part in parts[:-1] if part != b"."] + parts[-1:]
+        for base in (self._root, os.path.realpath(self._root)):
+            above = [part for part in base.split(b"/") if part]
+            if names[: len(above)] == above:
+                return names[len(above) :]
+        raise NotFound()
+
+    def _up(self) -> None:
+        if not self.real:
+            raise NotFound()
+        self._jump(self.real[:-1])
+
+    def _jump(self, names: tuple[bytes, ...]) -> None:
+        self._leave()
+        self.real = names
+        self._fd = None if names else self._root_fd
+
+    def _leave(self) -> None:
+        if self._fd is not None and self._fd != self._root_fd:
+            os.close(self._fd)
+        self._fd = None
