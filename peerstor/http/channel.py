@@ -1,0 +1,442 @@
+"""One HTTP/1.1 connection that runs a request's handler at the end of its headers.
+
+twisted.web spools a body before its handler runs. Everything that has to differ for streaming lives in this file
+and in `request.py`; the private names of twisted that they touch are listed in `tests/http/test_twisted_names.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, cast
+
+from attrs import frozen
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+from peerstor.http.body import BodyCut, BodyStream, Hold
+from peerstor.http.deadline import Deadline
+from peerstor.http.outflow import unsent
+from peerstor.http.request import StreamingRequest
+
+if TYPE_CHECKING:
+    from peerstor.http.site import StreamingSite
+
+TARGET_AT_MOST = 8 * 1024
+PIPELINED_AT_MOST = 16 * 1024
+ABSOLUTE_FORM = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+
+
+@frozen
+class Timeouts:
+    """How long a client may take, in seconds.
+
+    :param head: for the whole head of a request, however its bytes drip in.
+    :param idle: between two requests; longer than the 60 s of common proxies, so that they close first.
+    :param body: without a byte of the body, while the socket is read.
+    :param rate_window: over which a body must bring `rate` bytes a second on average.
+    :param rate: bytes a second.
+    :param held: for which a body may wait for its consumer; a bound on our own faults.
+    :param response: without the client taking a byte of the answer.
+    :param linger: for which an unwanted body is read and discarded before the connection is closed.
+    :param check: between two looks at a busy connection: the precision of `body` and `response`.
+    """
+
+    head: float = 10.0
+    idle: float = 65.0
+    body: float = 30.0
+    rate_window: float = 60.0
+    rate: int = 1000
+    held: float = 300.0
+    response: float = 60.0
+    linger: float = 5.0
+    check: float = 5.0
+
+
+class Phase(Enum):
+    """What a connection is in the middle of."""
+
+    HEAD = auto()
+    IDLE = auto()
+    BUSY = auto()
+    CLOSING = auto()
+
+
+class StreamingChannel(HTTPChannel):
+    """The protocol of one connection; see the module's docstring."""
+
+    site: StreamingSite
+    transport: Any  # twisted's interfaces name a part each of what a stream transport offers
+    _networkProducer: Any
+    requestFactory: Any = StreamingRequest
+    maxHeaders = 100
+    totalHeadersSize = 16 * 1024
+    timeOut = None  # twisted's own timer restarts with every byte, so that a dripping head is never cut
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.continue_sent = False
+        self._phase = Phase.HEAD
+        self._body: BodyStream | None = None
+        self._paused = False
+        self._written = 0
+        self._waiting_to_be_done: StreamingRequest | None = None
+        self._last_progress = self._window_start = 0.0
+        self._last_sent = self._last_received = self._window_received = 0
+
+    # Life of the connection.
+
+    def connectionMade(self) -> None:
+        """Begin to wait for a head, or refuse a client that has too many connections."""
+        super().connectionMade()
+        self._deadline = Deadline(self.site.reactor)
+        if not self.site.admit(self):
+            self._refuse(429, {b"Retry-After": b"5"})
+            return
+        self._deadline.set(self.site.timeouts.head, self._head_expired)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Let go of everything."""
+        self._deadline.clear()
+        self._body = None
+        super().connectionLost(reason)
+        self.site.forget(self)
+
+    @property
+    def address(self) -> str:
+        """The client's address in words; `-` where it has none (a UNIX socket)."""
+        peer = self.transport.getPeer()
+        return peer.host if isinstance(peer, IPv4Address | IPv6Address) else "-"
+
+    def _is_closing(self) -> bool:
+        return self._phase is Phase.CLOSING
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way (the head complete, the answer not)."""
+        return self._phase is Phase.BUSY
+
+    def abort(self) -> None:
+        """Close at once and drop what was not yet sent."""
+        self.transport.abortConnection()
+
+    def finish_and_close(self) -> None:
+        """Close as soon as the request that is under way has been answered; at once where there is none."""
+        self.persistent = False
+        if self._phase in (Phase.IDLE, Phase.HEAD):
+            self._phase = Phase.CLOSING
+            self.loseConnection()
+
+    # Reading.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read, without twisted's restart of the timer at every byte."""
+        if self._is_closing():
+            return
+        if self._phase is Phase.IDLE:
+            self._phase = Phase.HEAD
+            self._deadline.set(self.site.timeouts.head, self._head_expired)
+        LineReceiver.dataReceived(self, data)
+        self.body_held()
+
+    def lineReceived(self, line: bytes) -> None:
+        """Check what twisted doesn't: the target's length, folded headers, the size of the whole head."""
+        if self._is_closing():
+            return
+        if "_command" not in self.__dict__:
+            if len(line) > TARGET_AT_MOST and len(line.split(b" ")[1 % (line.count(b" ") + 1)]) > TARGET_AT_MOST:
+                self._refuse(414)
+                return
+        elif line[:1] in (b" ", b"\t"):  # obsolete folding: RFC 9112, section 5.2
+            self._refuse(400)
+            return
+        if self._receivedHeaderSize + len(line) > self.totalHeadersSize:
+            self._refuse(431)
+            return
+        super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that is longer than a whole head may be."""
+        if not self._is_closing():
+            self._refuse(431 if "_command" in self.__dict__ else 414)
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Refuse framing that two parsers could read in two ways (RFC 9112, sections 6.1 and 11.2)."""
+        if self._is_closing():
+            return False
+        name, _, value = line.partition(b":")
+        name, value = name.lower(), value.strip(b" \t")
+        doubtful = (name == b"content-length" and not (value.isdigit() and len(value) <= 18)) or (
+            name == b"transfer-encoding" and (value.lower() != b"chunked" or self._version != b"HTTP/1.1")
+        )
+        if doubtful:
+            self._refuse(400)
+            return False
+        if self._receivedHeaderCount >= self.maxHeaders:
+            self._refuse(431)
+            return False
+        return bool(super().headerReceived(line)) and not self._is_closing()
+
+    def allHeadersReceived(self) -> None:
+        """Run the handler, with the body still to come."""
+        request = cast(StreamingRequest, self.requests[-1])
+        if self._is_closing() or not self._target_settled(request):
+            self._refuse(400)
+            return
+        request.parseCookies()
+        self.persistent = self.checkPersistence(request, self._version)
+        request.gotLength(self.length)
+        self._begin_busy()
+        if self.length == 0:
+            return  # twisted goes on to allContentReceived at once, and that runs the handler
+        expect = request.requestHeaders.getRawHeaders(b"Expect", [b""])[0]
+        self.continue_sent = False
+        request.open_body(
+            self.length, expects_continue=expect.lower() == b"100-continue" and self._version == b"HTTP/1.1"
+        )
+        self._body = request.body
+        request.requestReceived(self._command, self._path, self._version)
+
+    def _target_settled(self, request: StreamingRequest) -> bool:
+        """Turn an absolute-form target into origin-form and its Host; tell whether the head can be trusted.
+
+        RFC 9112, section 3.2: a request of HTTP/1.1 without or with two Hosts is malformed; the authority of an
+        absolute-form target replaces Host.
+        """
+        hosts = request.requestHeaders.getRawHeaders(b"Host", [])
+        if len(hosts) > 1 or (not hosts and self._version == b"HTTP/1.1"):
+            return False
+        if absolute := ABSOLUTE_FORM.fullmatch(self._path):
+            authority, rest = absolute.groups()
+            request.requestHeaders.setRawHeaders(b"Host", [authority])
+            self._path = rest if rest.startswith(b"/") else b"/" + rest
+        return self._path.startswith(b"/") or (self._path == b"*" and self._command == b"OPTIONS")
+
+    def checkPersistence(self, request: Any, version: bytes) -> bool:
+        """Read `Connection` as the list that it is (RFC 9112, section 9.3)."""
+        options = b",".join(request.requestHeaders.getRawHeaders(b"Connection", [])).lower()
+        return version == b"HTTP/1.1" and b"close" not in {o.strip() for o in options.split(b",")}
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Decode the body; keep what is pipelined behind it, within bounds even for a client that doesn't read."""
+        if self._is_closing():
+            return
+        if self._handlingRequest:
+            self._dataBuffer.append(data)
+            if sum(map(len, self._dataBuffer)) > PIPELINED_AT_MOST:
+                self._networkProducer.pauseProducing()
+            return
+        super().rawDataReceived(data)
+
+    def allContentReceived(self) -> None:
+        """Give the request its end; from here on the connection reads for the next one."""
+        if self._is_closing():
+            return
+        if self._body is not None:
+            # What held the body must not hold the next request.
+            self._body = None
+            self._resume()
+        super().allContentReceived()
+
+    # The body's side: see `peerstor.http.body.Flow`.
+
+    def body_wanted(self) -> None:
+        """Send the 100 that the client waits for, but never after a final status."""
+        request = cast(StreamingRequest, self.requests[0])
+        if request.expects_continue and not self.continue_sent and not request.startedWriting:
+            self.continue_sent = True
+            if not request.body.received:
+                self._send100Continue()
+
+    def body_held(self) -> None:
+        """Stop reading, once the first bytes of a body are there that nobody may take yet.
+
+        Before that the socket is still read, since only so a client that leaves is noticed.
+        """
+        if self._body is not None and self._body.held and self._body.received:
+            self._pause()
+
+    def body_released(self) -> None:
+        """Read again, and begin anew to measure how fast the client is."""
+        self._resume()
+        self._begin_window()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._networkProducer.pauseProducing()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._networkProducer.resumeProducing()
+
+    # Writing.
+
+    def write(self, data: bytes) -> None:
+        """Write, and count."""
+        self._written += len(data)
+        super().write(data)
+
+    def writeSequence(self, iovec: list[bytes]) -> None:
+        """Write, and count."""
+        self._written += sum(map(len, iovec))
+        super().writeSequence(iovec)
+
+    def pauseProducing(self) -> None:
+        """Hold the producer of the answer, and the body: who doesn't read may not send."""
+        self._waitingForTransport = True
+        if self._requestProducer is not None:
+            self._requestProducer.pauseProducing()
+        if self._body is not None:
+            self._body.hold(Hold.WRITING)
+        elif not self._handlingRequest:
+            self._networkProducer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Let the answer, the body and the next request go on."""
+        self._waitingForTransport = False
+        if self._requestProducer is not None:
+            self._requestProducer.resumeProducing()
+        if self._waiting_to_be_done is not None:
+            request, self._waiting_to_be_done = self._waiting_to_be_done, None
+            self.requestDone(request)
+        elif self._body is not None:
+            self._body.release(Hold.WRITING)
+        elif not self._handlingRequest:
+            self._networkProducer.resumeProducing()
+
+    def requestDone(self, request: StreamingRequest) -> None:
+        """Go on to the next request, once the client has taken enough of this answer.
+
+        Without the wait, a client that pipelines and doesn't read has all its answers piled up in memory.
+        """
+        if self.persistent and self._waitingForTransport:
+            self._waiting_to_be_done = request
+            return
+        if self.persistent:
+            self._phase = Phase.IDLE
+            self._deadline.set(self.site.timeouts.idle, self._idle_expired)
+        else:
+            self._begin_closing()
+        super().requestDone(request)
+
+    # Answering before the end of the body.
+
+    def answered_early(self, request: StreamingRequest) -> None:
+        """Decide what becomes of the rest of a body that nobody wants."""
+        request.body.discard()
+        if not self.persistent:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Close in stages (RFC 9112, section 9.6).
+
+        Closing with unread data resets the connection, and the client may lose the answer.
+        """
+        self._phase = Phase.CLOSING
+        self._paused = False
+        self._networkProducer.unregisterProducer()
+        self.transport.resumeProducing()
+        if ITCPTransport.providedBy(self.transport) and not self.isSecure():
+            self.transport.loseWriteConnection()
+        self._deadline.set(self.site.timeouts.linger, self._linger_expired)
+
+    def _refuse(self, status: int, headers: dict[bytes, bytes] | None = None) -> None:
+        """Answer a request that can't be dispatched or gone on with, and close."""
+        if self._is_closing():
+            return
+        self._phase = Phase.CLOSING
+        begun = any(request.startedWriting for request in self.requests)
+        for request in list(self.requests):
+            # The handler learns of it as of a lost connection: it must not answer any more.
+            self.requests.remove(request)
+            request.connectionLost(Failure(BodyCut()))
+        self._body = None
+        if begun:
+            self.abort()
+            return
+        self.transport.write(self.site.refusal(status, headers or {}))
+        self._linger()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self._refuse(400)
+
+    def _begin_closing(self) -> None:
+        self._phase = Phase.CLOSING
+        self._deadline.set(self.site.timeouts.response, self._closing_expired)
+        self._begin_window()
+
+    # Time.
+
+    def _begin_busy(self) -> None:
+        self._phase = Phase.BUSY
+        self._last_received = 0
+        self._begin_window()
+        self._deadline.set(self.site.timeouts.check, self._check_progress)
+
+    def _begin_window(self) -> None:
+        self._last_progress = self._window_start = self.site.reactor.seconds()
+        self._window_received = self._body.received if self._body is not None else 0
+        self._last_sent = self._written
+
+    def _head_expired(self) -> None:
+        if self.requests:
+            self._refuse(408)
+        else:  # nothing was asked, so nothing is to be answered
+            self._idle_expired()
+
+    def _idle_expired(self) -> None:
+        self._begin_closing()
+        self.loseConnection()
+
+    def _linger_expired(self) -> None:
+        self._deadline.set(self.site.timeouts.linger, self.abort)
+        self.transport.loseConnection()
+
+    def _closing_expired(self) -> None:
+        if self._sent_more():
+            self._deadline.set(self.site.timeouts.response, self._closing_expired)
+        else:
+            self.abort()
+
+    def _sent_more(self) -> bool:
+        """Tell whether the client took anything since the last look (or has nothing to take)."""
+        pending = unsent(self.transport)
+        sent = self._written - pending
+        moved = pending == 0 or sent > self._last_sent
+        self._last_sent = sent
+        return moved
+
+    def _check_progress(self) -> None:
+        """Look whether a busy connection moves; cut it where the client is at fault for long enough."""
+        now, limits = self.site.reactor.seconds(), self.site.timeouts
+        body = self._body
+        sent_more = self._sent_more()
+        if body is None or not body.open:
+            moved, allowed = sent_more, limits.response
+        elif not body.held:
+            moved, allowed = body.received > self._last_received, limits.body
+            self._last_received = body.received
+            if now - self._window_start >= limits.rate_window:
+                if body.received - self._window_received < limits.rate * limits.rate_window:
+                    self._refuse(408)
+                    return
+                self._window_start, self._window_received = now, body.received
+        elif self._waitingForTransport:
+            moved, allowed = sent_more, limits.response
+        else:
+            moved, allowed = False, limits.held
+        if moved:
+            self._last_progress = now
+        elif now - self._last_progress >= allowed:
+            if body is not None and not body.held:
+                self._refuse(408)
+            else:
+                self.abort()
+            return
+        self._deadline.set(limits.check, self._check_progress)

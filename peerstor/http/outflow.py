@@ -1,0 +1,28 @@
+"""How much of what was written has not yet reached the client."""
+
+import fcntl
+import struct
+import termios
+from typing import Any
+
+
+def unsent(transport: Any) -> int:
+    """Count the bytes that the transport and the kernel still hold for the client.
+
+    twisted tells a producer only that its buffer has emptied, which a slow reader behind a large kernel buffer may
+    not do for minutes while it reads all the time. The kernel's own count tells such a reader from one that
+    stalled.
+
+    :param transport: a stream transport of twisted; TLS is looked through to the socket below.
+    :return: bytes; 0 where the transport doesn't tell.
+    """
+    while hasattr(transport, "transport") and not hasattr(transport, "_tempDataLen"):
+        transport = transport.transport
+    if not hasattr(transport, "_tempDataLen"):
+        return 0
+    held: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    try:
+        queued = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+    except (OSError, ValueError):  # no such request for this kind of socket, or it is closed
+        return held
+    return held + int(struct.unpack("i", queued)[0])

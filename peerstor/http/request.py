@@ -1,0 +1,113 @@
+"""A request that runs its handler when the headers are complete, and spools nothing."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+
+from peerstor.http.body import BodyCut, BodyStream
+
+if TYPE_CHECKING:
+    from peerstor.http.channel import StreamingChannel
+
+DRAIN_AT_MOST = 256 * 1024
+"""Bytes of an unwanted body that are read for the sake of the connection; above, a new connection is cheaper."""
+
+
+class StreamingRequest(Request):
+    """One request on a `StreamingChannel`.
+
+    `body` is its content, as a stream. twisted.web calls `requestReceived` when a body is complete; here the
+    channel calls it at the end of the headers, and twisted.web's own later call is taken as the end of the body.
+    """
+
+    channel: StreamingChannel
+    defaultContentType = None
+
+    def __init__(self, channel: StreamingChannel, *args: Any, **kw: Any) -> None:
+        super().__init__(channel, *args, **kw)
+        self.body = BodyStream(None, length=0)
+        self.expects_continue = False
+        self._dispatched = False
+        self._answered_early = False
+
+    def gotLength(self, length: int | None) -> None:
+        """Give twisted.web the empty content file that it looks at; no byte of the body goes there."""
+        self.content = BytesIO()
+
+    def open_body(self, length: int | None, *, expects_continue: bool) -> None:
+        """Make `body` a stream that is fed by the channel.
+
+        :param length: bytes; None when chunked.
+        :param expects_continue: the client waits for a 100 before it sends anything (RFC 9110, section 10.1.1).
+        """
+        self.body = BodyStream(self.channel, length=length)
+        self.expects_continue = expects_continue
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Pass on what the channel decoded."""
+        self.body.data(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Run the handler at the first call; take the second one as the end of the body."""
+        if not self._dispatched:
+            self._dispatched = True
+            super().requestReceived(command, path, version)
+            return
+        # Delivering the end can run the handler, and with it the answer, to the end inside this call; only an
+        # answer that was finished before has its clean-up outstanding.
+        answered = self._answered_early
+        self.body.end()
+        if answered:
+            super()._cleanup()
+
+    def write(self, data: bytes) -> None:
+        """Write a piece of the answer, deciding at the first one what becomes of an unread body."""
+        if not self.startedWriting and not self.finished and not self._disconnected:
+            self._settle_connection()
+        super().write(data)
+
+    @property
+    def drainable(self) -> bool:
+        """Whether reading the rest of the body costs less than a new connection."""
+        waits = self.expects_continue and not self.channel.continue_sent and not self.body.received
+        remaining = self.body.remaining
+        return remaining is not None and remaining <= DRAIN_AT_MOST and not waits
+
+    def _settle_connection(self) -> None:
+        if (self.body.open and not self.drainable) or self.channel.site.stopping:
+            self.channel.persistent = False
+        if not self.channel.persistent:
+            self.setHeader(b"connection", b"close")
+
+    def _cleanup(self) -> None:
+        """Hand the connection on, but never before the body has ended: its rest would be read as a request."""
+        if self.body.open:
+            self._answered_early = True
+            self.channel.answered_early(self)
+            return
+        super()._cleanup()
+
+    def cut(self) -> None:
+        """Break the connection off: an answer that was begun can't be finished truthfully."""
+        if not self._disconnected and not self.finished:
+            self.channel.abort()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Let twisted.web cancel the handler first, then fail the body."""
+        if not self.finished and self._dispatched:
+            self.channel.site.log(self)
+        super().connectionLost(reason)
+        self.body.fail(Failure(BodyCut()))
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """Answer an unforeseen error; when the answer has begun, cut the connection instead."""
+        if self.startedWriting or self._disconnected:
+            self._log.failure("an answer failed after it had begun", failure=reason)
+            self.cut()
+        else:
+            super().processingFailed(reason)
+        return reason

@@ -1,0 +1,142 @@
+"""The factory of connections: who is let in, how many, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.web.http import RESPONSES, datetimeToString
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from peerstor.http.channel import StreamingChannel, Timeouts
+from peerstor.http.request import StreamingRequest
+
+
+def plain_refusal(status: int) -> tuple[bytes, bytes]:
+    """Give the media type and the text of an answer to a request that could not be read."""
+    return b"text/plain; charset=utf-8", b"%d %s\n" % (status, RESPONSES.get(status, b""))
+
+
+class StreamingSite(Site):
+    """Makes a `StreamingChannel` for each connection, keeps them within bounds, and closes them in good order.
+
+    Only HTTP/1.1 is offered: twisted's HTTP/2 has other channel and body classes, which spool.
+    """
+
+    requestFactory = StreamingRequest
+    noisy = False
+
+    def __init__(
+        self,
+        resource: IResource,
+        *,
+        reactor: IReactorTime,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - a frozen value
+        refusal_body: Callable[[int], tuple[bytes, bytes]] = plain_refusal,
+        log: Callable[[StreamingRequest], None] | None = None,
+        per_address: int = 0,
+        capacity: int = 0,
+        full: Callable[[bool], None] | None = None,
+    ) -> None:
+        """Make a site.
+
+        :param resource: the root of what is served.
+        :param refusal_body: from a status to the media type and text of an answer to an unreadable request.
+        :param log: called with each request that ended, answered or not.
+        :param per_address: connections that one address may have open; 0 is no limit.
+        :param capacity: connections after which `full(True)` is called (stop accepting); 0 is no limit.
+        :param full: called with True when capacity is reached, with False when there is room again.
+        """
+        super().__init__(
+            resource, requestFactory=None, parsePOSTFormSubmission=False, timeout=None, reactor=reactor
+        )
+        self.timeouts = timeouts
+        self.stopping = False
+        self._refusal_body = refusal_body
+        self._log = log
+        self._per_address = per_address
+        self._capacity = capacity
+        self._full = full
+        self._channels: set[StreamingChannel] = set()
+        self._addresses: dict[str, int] = {}
+        self._is_full = False
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._channels)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Make the protocol of a new connection."""
+        channel = StreamingChannel()
+        channel.factory = self
+        channel.site = self
+        return channel
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Offer what our channel speaks (ALPN)."""
+        return [b"http/1.1"]
+
+    def admit(self, channel: StreamingChannel) -> bool:
+        """Count a new connection; tell whether its address may have one more."""
+        self._channels.add(channel)
+        address = channel.address
+        count = self._addresses[address] = self._addresses.get(address, 0) + 1
+        if self._capacity and len(self._channels) >= self._capacity and not self._is_full:
+            self._is_full = True
+            if self._full is not None:
+                self._full(True)
+        return not self._per_address or count <= self._per_address or address == "-"
+
+    def forget(self, channel: StreamingChannel) -> None:
+        """Take a connection that has ended off the books."""
+        if channel not in self._channels:
+            return
+        self._channels.discard(channel)
+        address = channel.address
+        self._addresses[address] -= 1
+        if not self._addresses[address]:
+            del self._addresses[address]
+        if self._is_full and len(self._channels) < self._capacity:
+            self._is_full = False
+            if self._full is not None:
+                self._full(False)
+
+    def refusal(self, status: int, headers: dict[bytes, bytes]) -> bytes:
+        """Write the whole answer to a request that could not be read."""
+        media_type, text = self._refusal_body(status)
+        fields = {
+            b"Date": datetimeToString(),
+            b"Content-Type": media_type,
+            b"Content-Length": b"%d" % len(text),
+            b"X-Content-Type-Options": b"nosniff",
+            b"Cache-Control": b"no-cache",
+            b"Connection": b"close",
+            **headers,
+        }
+        head = b"".join(b"%s: %s\r\n" % field for field in fields.items())
+        return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, RESPONSES.get(status, b"Refused"), head, text)
+
+    def begin_stopping(self) -> None:
+        """Close idle connections, and each other one after its present answer."""
+        self.stopping = True
+        for channel in list(self._channels):
+            channel.finish_and_close()
+
+    def cut_all(self) -> None:
+        """Cut what is still open, without a word that could be taken for an end."""
+        for channel in list(self._channels):
+            channel.abort()
+
+    def log(self, request: StreamingRequest) -> None:  # type: ignore[override]
+        """Tell whoever keeps the access log."""
+        if self._log is not None:
+            self._log(request)
+
+    def startFactory(self) -> None:
+        """Do without twisted's own access log and its timer."""
+
+    def stopFactory(self) -> None:
+        """Have nothing to undo."""

@@ -1,0 +1,93 @@
+"""The private names of twisted that streaming stands on: an update that changes one fails here, by name."""
+
+import inspect
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.tcp import Server
+from twisted.protocols.basic import LineReceiver
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http import HTTPChannel, Request, _ChunkedTransferDecoder, _IdentityTransferDecoder
+from twisted.web.server import Request as ServerRequest
+
+
+def names_in(function: object) -> frozenset[str]:
+    """Give every name that the code of `function` mentions."""
+    code = inspect.unwrap(function).__code__  # type: ignore[arg-type]
+    return frozenset(code.co_names)
+
+
+class TwistedNames(SynchronousTestCase):
+    """Each rule names what in our code depends on it."""
+
+    def test_channel_attributes(self) -> None:
+        """`StreamingChannel` reads and sets these."""
+        channel = HTTPChannel()
+        for name in (
+            "_handlingRequest",
+            "_dataBuffer",
+            "_receivedHeaderSize",
+            "_receivedHeaderCount",
+            "_requestProducer",
+            "_waitingForTransport",
+            "_send100Continue",
+            "_respondToBadRequestAndDisconnect",
+            "requests",
+            "length",
+            "persistent",
+        ):
+            self.assertTrue(hasattr(channel, name), name)
+
+    def test_command_exists_while_a_head_or_body_is_read(self) -> None:
+        """`_command`, `_path`, `_version` are set by the first line and deleted at the end of the content."""
+        self.assertLessEqual({"_command", "_path", "_version"}, names_in(HTTPChannel.lineReceived))
+        self.assertLessEqual({"_command", "_path", "_version"}, names_in(HTTPChannel.allContentReceived))
+        self.assertNotIn("_command", vars(HTTPChannel))
+
+    def test_network_producer(self) -> None:
+        """`_networkProducer` is set when the connection is made, and pauses the socket."""
+        self.assertIn("_networkProducer", names_in(HTTPChannel.connectionMade))
+        self.assertIn("_networkProducer", names_in(HTTPChannel.requestDone))
+
+    def test_order_at_the_end_of_the_headers(self) -> None:
+        """`allHeadersReceived` runs first, then `allContentReceived` where `length` is 0."""
+        source = inspect.getsource(HTTPChannel.lineReceived)
+        self.assertLess(source.index("self.allHeadersReceived()"), source.index("self.length == 0"))
+        self.assertLess(source.index("self.length == 0"), source.index("self.allContentReceived()"))
+
+    def test_second_call_of_request_received(self) -> None:
+        """`allContentReceived` calls the request's `requestReceived`, which we take as the end of the body."""
+        self.assertIn("requestReceived", names_in(HTTPChannel.allContentReceived))
+
+    def test_decoders(self) -> None:
+        """Both decoders call `handleContentChunk` and then `_finishRequestBody`."""
+        self.assertLessEqual(
+            {"handleContentChunk", "_finishRequestBody"}, names_in(HTTPChannel._maybeChooseTransferDecoder)
+        )
+        for decoder in (_IdentityTransferDecoder, _ChunkedTransferDecoder):
+            self.assertTrue(callable(decoder.dataReceived))
+
+    def test_clean_up_goes_through_one_method(self) -> None:
+        """`finish` hands the connection on in `_cleanup`, through `requestDone`, and nowhere else."""
+        self.assertIn("_cleanup", names_in(Request.finish))
+        self.assertNotIn("requestDone", names_in(Request.finish))
+        self.assertIn("requestDone", names_in(Request._cleanup))
+
+    def test_content_file_is_ours(self) -> None:
+        """`requestReceived` looks at `content`, which `gotLength` makes, and nothing else makes."""
+        self.assertIn("content", names_in(Request.requestReceived))
+        self.assertIn("gotLength", names_in(HTTPChannel.allHeadersReceived))
+        self.assertIn("getContentFile", names_in(ServerRequest.gotLength))
+
+    def test_disconnected(self) -> None:
+        """`_disconnected` tells that nobody is there any more."""
+        self.assertIn("_disconnected", names_in(Request.connectionLost))
+
+    def test_transport_buffers(self) -> None:
+        """`outflow` adds up `dataBuffer`, `offset` and `_tempDataLen`."""
+        self.assertLessEqual({"dataBuffer", "offset", "_tempDataLen"}, names_in(FileDescriptor.doWrite))
+        self.assertTrue(issubclass(Server, FileDescriptor))
+
+    def test_line_receiver(self) -> None:
+        """Lines are bounded by `MAX_LENGTH`, and one that is longer goes to `lineLengthExceeded`."""
+        self.assertEqual(LineReceiver.MAX_LENGTH, 16384)
+        self.assertIn("lineLengthExceeded", names_in(LineReceiver.dataReceived))
