@@ -8,6 +8,9 @@ ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 REFUSED = frozenset({errno.EACCES, errno.EPERM})
+# What link(2) says across file systems and bind mounts, and where the file system has no hard links or no more
+# of them for this file; rename(2) says the first.
+UNLINKABLE = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
 
 def fault_of(error: OSError) -> Fault:

@@ -1,0 +1,355 @@
+"""What was deleted or replaced, kept for a while in the private folder.
+
+To restore something by hand: each `.peerstor/trash/<id>.json` says in `path` where it was (in `href`
+percent-encoded, exact to the byte), `when` (seconds since the epoch), by whom and how large it was. The thing
+itself lies beside it as `.peerstor/trash/<id>/<its name>`; where there is no such folder, it lies as
+`.peerstor-<id>.trash` in the folder that it came from, which is on a file system of its own. Move it back. Ids
+begin with the time in UTC, so `ls` shows the oldest first.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from attrs import field, frozen
+
+from peerstor.errors import BadPath, Fault, NotFound
+from peerstor.tree.faults import UNLINKABLE, fault_of
+from peerstor.tree.paths import TreePath, quote_name
+from peerstor.tree.private import PrivateFolder
+from peerstor.tree.sandbox import Opened, Sandbox
+
+KEEP_SECONDS = 30 * 24 * 3600.0
+KEEP_FRACTION = 0.10
+
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
+_ID = re.compile(r"(?P<id>(?P<stamp>\d{8}T\d{6}\.\d{6}Z)-[0-9a-f]{16})(\.json)?\Z")
+_BLOCK = 1 << 20
+
+
+@frozen
+class Kept:
+    """One thing in the trash.
+
+    :ivar id: by which its folder, its note and, where it could not be moved, its hidden name are called.
+    :ivar when: seconds since the epoch.
+    """
+
+    id: str
+    when: float
+
+    @property
+    def note(self) -> str:
+        """Name of the note about it."""
+        return f"{self.id}.json"
+
+    @property
+    def beside(self) -> bytes:
+        """Its name in the folder that it came from, where it stayed there."""
+        return b".peerstor-%s.trash" % self.id.encode()
+
+
+@frozen
+class _Weighed:
+    kept: Kept
+    size: int
+    device: int
+    room: int = field(default=0)
+
+
+class Trash:
+    """Keeps what is deleted or replaced until it is too old or too much. All methods block.
+
+    Two rules bound it: nothing stays longer than `keep_seconds`; and of what is left, the oldest goes until all
+    of it takes at most `keep_fraction` of the disk that it lies on. The newest is exempt from the second: what
+    was deleted by mistake a minute ago must be there, however large.
+    """
+
+    def __init__(
+        self,
+        *,
+        private: PrivateFolder,
+        sandbox: Sandbox,
+        clock: Callable[[], float] = time.time,
+        keep_seconds: float = KEEP_SECONDS,
+        keep_fraction: float = KEEP_FRACTION,
+    ) -> None:
+        """Keep things in `private`.
+
+        :param sandbox: finds the folders of what had to stay beside its place.
+        :param clock: seconds since the epoch.
+        :param keep_fraction: of the size of a whole disk, 0 to 1.
+        """
+        self._private = private
+        self._sandbox = sandbox
+        self._clock = clock
+        self._keep_seconds = keep_seconds
+        self._keep_fraction = keep_fraction
+        # Begun and not yet whole: a sweep in another thread leaves them alone.
+        self._unfinished: set[str] = set()
+        self._sweeping = threading.Lock()
+
+    def keep_file(self, folder_fd: int, name: bytes, original: TreePath, by: str) -> Kept:
+        """Keep a file that is about to be replaced, without taking it away from its place.
+
+        It gets a second name in the trash (a hard link); on another file system, beside its place; where the
+        file system has no links, it is copied.
+
+        :param folder_fd: the folder that it lies in.
+        :param original: where it lies, for the note.
+        :param by: name of the principal who replaces it.
+        :raise OSError: it could not be kept; nothing of the attempt stays.
+        """
+        with self._place(folder_fd, name, original, by) as (kept, fd):
+            try:
+                os.link(name, name, src_dir_fd=folder_fd, dst_dir_fd=fd, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in UNLINKABLE:
+                    raise
+                if not _link_beside(folder_fd, name, kept):
+                    _copy(folder_fd, name, fd)
+        return kept
+
+    def move(self, folder_fd: int, name: bytes, original: TreePath, by: str) -> Kept:
+        """Take a file or folder away from its place into the trash (parameters as in `keep_file`).
+
+        What lies on another file system is renamed beside its place, to a private name.
+
+        :raise OSError: it could not be moved and still is where it was.
+        """
+        with self._place(folder_fd, name, original, by) as (kept, fd):
+            try:
+                os.rename(name, name, src_dir_fd=folder_fd, dst_dir_fd=fd)
+            except OSError as error:
+                if error.errno not in UNLINKABLE:
+                    raise
+                os.rename(name, kept.beside, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+        return kept
+
+    def discard(self, kept: Kept, folder_fd: int) -> None:
+        """Drop something again at once, since its replacement came to nothing.
+
+        :param folder_fd: the folder that it came from.
+        """
+        with contextlib.suppress(OSError):
+            os.unlink(kept.beside, dir_fd=folder_fd)
+        self._remove_own(kept)
+
+    def sweep(self) -> int:
+        """Drop what is too old and then the oldest of what is too much.
+
+        What cannot be dropped (rights, a storage that is away) stays for the next time.
+
+        :return: how many things went.
+        :raise StorageUnavailable: the trash cannot be read.
+        """
+        with self._sweeping:
+            try:
+                return self._sweep()
+            except OSError as error:
+                raise fault_of(error) from error
+
+    def _sweep(self) -> int:
+        oldest_allowed = self._clock() - self._keep_seconds
+        everything = self._list()
+        old = [kept for kept in everything if kept.when < oldest_allowed]
+        rest = [self._weigh(kept) for kept in everything if kept.when >= oldest_allowed]
+        return sum(map(self._drop, [*old, *self._too_much(rest)]))
+
+    def _too_much(self, weighed: list[_Weighed]) -> Iterator[Kept]:
+        """The oldest of each disk, until its rest fits; all but the very newest may be among them."""
+        taken: dict[int, int] = {}
+        for one in weighed:
+            taken[one.device] = taken.get(one.device, 0) + one.size
+        for one in weighed[:-1]:
+            if taken[one.device] > one.room:
+                taken[one.device] -= one.size
+                yield one.kept
+
+    def _list(self) -> list[Kept]:
+        """Everything in the trash that is whole, oldest first."""
+        # The set is read first: what is finished in between is then left alone once, never swept half-made.
+        unfinished = set(self._unfinished)
+        found = {}
+        for name in os.listdir(self._private.trash_fd):
+            match = _ID.match(name)
+            if match and match["id"] not in unfinished | self._unfinished:
+                when = datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC).timestamp()
+                found[match["id"]] = Kept(id=match["id"], when=when)
+        return [found[id_] for id_ in sorted(found)]
+
+    def _weigh(self, kept: Kept) -> _Weighed:
+        try:
+            return self._weighed(kept, self._private.trash_fd, kept.id)
+        except FileNotFoundError:
+            pass
+        try:
+            with self._folder_of(kept) as folder:
+                return self._weighed(kept, folder.fd, os.fsdecode(kept.beside))
+        except (Fault, OSError):
+            # Nothing of it can be seen now; it counts for nothing and goes when it is old.
+            return _Weighed(kept=kept, size=0, device=0)
+
+    def _weighed(self, kept: Kept, dir_fd: int, name: str) -> _Weighed:
+        found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        disk = os.fstatvfs(dir_fd)
+        room = int(disk.f_blocks * disk.f_frsize * self._keep_fraction)
+        return _Weighed(kept=kept, size=_usage(dir_fd, name), device=found.st_dev, room=room)
+
+    def _folder_of(self, kept: Kept) -> Opened:
+        """Open the folder that it came from, by its note.
+
+        :raise NotFound: there is no such folder any more, or no note that says which.
+        """
+        try:
+            fd = os.open(kept.note, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._private.trash_fd)
+            with open(fd, "rb") as file:
+                place = TreePath.from_url(json.load(file)["href"].encode("ascii"))
+        except (FileNotFoundError, BadPath, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NotFound() from error
+        return self._sandbox.folder(place.parent)
+
+    def _drop(self, kept: Kept) -> bool:
+        """Remove it for good; the note last, so that what a crash leaves is found again."""
+        return self._remove_beside(kept) and self._remove_own(kept)
+
+    def _remove_own(self, kept: Kept) -> bool:
+        trash_fd = self._private.trash_fd
+        if not _remove(trash_fd, kept.id):
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(kept.note, dir_fd=trash_fd)
+        return True
+
+    def _remove_beside(self, kept: Kept) -> bool:
+        try:
+            with self._folder_of(kept) as folder:
+                return _remove(folder.fd, os.fsdecode(kept.beside))
+        except NotFound:
+            return True
+        except (Fault, OSError):
+            return False
+
+    @contextlib.contextmanager
+    def _place(self, folder_fd: int, name: bytes, original: TreePath, by: str) -> Iterator[tuple[Kept, int]]:
+        """Make the folder and the note for something; take both back if the `with` fails."""
+        kept = self._new()
+        trash_fd = self._private.trash_fd
+        self._unfinished.add(kept.id)
+        try:
+            self._write_note(kept, os.stat(name, dir_fd=folder_fd, follow_symlinks=False), original, by)
+            os.mkdir(kept.id, 0o700, dir_fd=trash_fd)
+            fd = os.open(kept.id, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=trash_fd)
+            try:
+                yield kept, fd
+            finally:
+                os.close(fd)
+            # Empty when the thing stayed beside its place; then the note alone stands for it.
+            with contextlib.suppress(OSError):
+                os.rmdir(kept.id, dir_fd=trash_fd)
+        except BaseException:
+            self._remove_own(kept)
+            raise
+        finally:
+            self._unfinished.discard(kept.id)
+
+    def _new(self) -> Kept:
+        when = self._clock()
+        stamp = datetime.fromtimestamp(when, UTC).strftime(_STAMP)
+        return Kept(id=f"{stamp}-{secrets.token_hex(8)}", when=when)
+
+    def _write_note(self, kept: Kept, found: os.stat_result, original: TreePath, by: str) -> None:
+        note = {
+            "path": original.display(),
+            "href": "/" + "/".join(map(quote_name, original.parts)),
+            "when": kept.when,
+            "by": by,
+            "size": None if stat.S_ISDIR(found.st_mode) else found.st_size,
+        }
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(kept.note, flags, 0o600, dir_fd=self._private.trash_fd)
+        with open(fd, "w", encoding="ascii") as file:
+            json.dump(note, file)
+
+
+def copy_bytes(source_fd: int, target_fd: int) -> None:
+    """Copy a whole file and sync the copy. Blocks.
+
+    :raise OSError: what reading or writing says.
+    """
+    position = 0
+    while block := os.pread(source_fd, _BLOCK, position):
+        rest = memoryview(block)
+        while rest:
+            written = os.pwrite(target_fd, rest, position)
+            position += written
+            rest = rest[written:]
+    os.fsync(target_fd)
+
+
+def _link_beside(folder_fd: int, name: bytes, kept: Kept) -> bool:
+    try:
+        os.link(name, kept.beside, src_dir_fd=folder_fd, dst_dir_fd=folder_fd, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in UNLINKABLE:
+            raise
+        return False
+    return True
+
+
+def _copy(folder_fd: int, name: bytes, trash_fd: int) -> None:
+    """Copy a file or link into the trash; of a FIFO or its like there is nothing to keep."""
+    found = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+    if stat.S_ISLNK(found.st_mode):
+        os.symlink(os.readlink(name, dir_fd=folder_fd), name, dir_fd=trash_fd)
+    elif stat.S_ISREG(found.st_mode):
+        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
+        try:
+            _copy_file(source, found, name, trash_fd)
+        finally:
+            os.close(source)
+
+
+def _copy_file(source: int, found: os.stat_result, name: bytes, trash_fd: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    target = os.open(name, flags, stat.S_IMODE(found.st_mode) & 0o777, dir_fd=trash_fd)
+    try:
+        copy_bytes(source, target)
+        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+    finally:
+        os.close(target)
+
+
+def _usage(dir_fd: int, name: str) -> int:
+    """Bytes on the disk of a file or of a folder with all below, links not followed."""
+    found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    total = found.st_blocks * 512
+    if stat.S_ISDIR(found.st_mode):
+        for _, folders, files, fd in os.fwalk(name, dir_fd=dir_fd, follow_symlinks=False):
+            for entry in (*folders, *files):
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.stat(entry, dir_fd=fd, follow_symlinks=False).st_blocks * 512
+    return total
+
+
+def _remove(dir_fd: int, name: str) -> bool:
+    """Remove a file or a folder with all below; tell whether nothing of it is left."""
+    try:
+        found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            shutil.rmtree(name, dir_fd=dir_fd)
+        else:
+            os.unlink(name, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return True
+    except (OSError, RecursionError):
+        return False
+    return True
