@@ -1,8 +1,22 @@
 """The one mapping from what the operating system says to what PeerStor states."""
 
 import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from peerstor.errors import Exists, Fault, Forbidden, IsFolder, NoSpace, NotFound, Overloaded, StorageUnavailable
+from peerstor.errors import (
+    BadName,
+    Exists,
+    Fault,
+    Forbidden,
+    IsFolder,
+    NoParent,
+    NoSpace,
+    NotFound,
+    Overloaded,
+    StorageUnavailable,
+)
 
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -44,3 +58,38 @@ def fault_of_reading(error: OSError) -> Fault:
     if error.errno in REFUSED:
         return Forbidden()
     return fault_of(error)
+
+
+@contextmanager
+def stated(fd: int) -> Iterator[None]:
+    """Turn errors of the system into faults, as they look from the writing side.
+
+    :param fd: something on the disk in question.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # some file systems allow less than 255 bytes
+            raise BadName() from error
+        fault = fault_of(error)
+        if isinstance(fault, NoSpace):
+            fault = NoSpace(free=_free_bytes(fd))
+        elif isinstance(fault, NotFound):
+            # The names were there when we looked: the folder has been removed since, or our own part has.
+            fault = NoParent() if _is_removed(fd) else StorageUnavailable(reason=str(error))
+        raise fault from error
+
+
+def _free_bytes(fd: int) -> int | None:
+    try:
+        disk = os.fstatvfs(fd)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
+
+
+def _is_removed(fd: int) -> bool:
+    try:
+        return os.fstat(fd).st_nlink == 0
+    except OSError:
+        return True

@@ -3,27 +3,21 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from enum import Enum
 
 from attrs import frozen
 
-from peerstor.errors import (
-    BadName,
-    Exists,
-    Forbidden,
-    IsFolder,
-    NoParent,
-    NoSpace,
-    NotFound,
-    StorageUnavailable,
-)
-from peerstor.tree.faults import UNLINKABLE, fault_of
-from peerstor.tree.paths import TreePath, check_new_name, numbered
+from peerstor.errors import BadName, Exists, Forbidden, IsFolder, NoParent, NotFound
+from peerstor.tree.faults import stated
+from peerstor.tree.paths import TreePath, check_new_name
+from peerstor.tree.placing import Part, add_name, copy_near, free_name, holds, lstat, near_name
 from peerstor.tree.sandbox import Opened, Sandbox
-from peerstor.tree.trash import Trash, copy_bytes
+from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
+
+__all__ = ["Conflict", "Part", "Published", "Publisher"]
 
 # How often a name that somebody outside PeerStor takes in the last moment is chosen anew.
 TRIES = 100
@@ -40,20 +34,6 @@ class Conflict(Enum):
     RENAME = "rename"
     REPLACE = "replace"
     REFUSE = "refuse"
-
-
-@frozen
-class Part:
-    """Where complete bytes lie before they have their name.
-
-    :ivar dir_fd: the folder that the part file lies in.
-    :ivar name: its name there.
-    :ivar fd: the part file itself, open for reading at least. All three stay the caller's.
-    """
-
-    dir_fd: int
-    name: bytes
-    fd: int
 
 
 @frozen
@@ -143,7 +123,7 @@ class Publisher:
             intent=intent or _nothing,
         )
         self._sync_part(part)
-        with self._sandbox.parent_of(target) as folder, _stated(folder.fd):
+        with self._sandbox.parent_of(target) as folder, stated(folder.fd):
             if os.fstat(part.fd).st_dev != folder.stat.st_dev:
                 return self._publish_copy(part, folder, order)
             try:
@@ -166,12 +146,12 @@ class Publisher:
             folder = self._sandbox.parent_of(target)
         except (NotFound, NoParent):
             return False
-        with folder, _stated(folder.fd):
-            if not _holds(folder, target.name, part):
+        with folder, stated(folder.fd):
+            if not holds(folder, target.name, part):
                 return False
             self._sync_folder(folder)
             with suppress(FileNotFoundError):
-                os.unlink(_near_name(part), dir_fd=folder.fd)
+                os.unlink(near_name(part), dir_fd=folder.fd)
             with suppress(FileNotFoundError):
                 os.unlink(part.name, dir_fd=part.dir_fd)
             return True
@@ -193,13 +173,21 @@ class Publisher:
             folder = self._sandbox.parent_of(path)
         except NoParent:
             raise NotFound() from None
-        with folder, _stated(folder.fd):
+        with folder, stated(folder.fd):
             with self._turn(folder):
                 found = self._sandbox.lookup(folder, path.name)
                 _check_kind(found, path)
                 (check or _nothing)(found)
-                self._trash.move(folder.fd, path.name, path, by)
+                self._move_to_trash(folder, path, by)
             self._sync_folder(folder)
+
+    def _move_to_trash(self, folder: Opened, path: TreePath, by: str) -> None:
+        try:
+            self._trash.move(folder.fd, path.name, path, by)
+        except FileNotFoundError:
+            if lstat(folder, path.name) is None:  # another program was faster
+                raise NotFound() from None
+            raise
 
     def _publish(self, part: Part, folder: Opened, order: _Order) -> Published:
         with self._turn(folder):
@@ -217,7 +205,7 @@ class Publisher:
         :return: the name, and whether something was replaced.
         """
         for _ in range(TRIES):
-            present = _lstat(folder, order.target.name)
+            present = lstat(folder, order.target.name)
             seen = None if present is None else self._sandbox.lookup(folder, order.target.name)
             order.check(seen)
             name = _choose(folder, order, present, seen)
@@ -225,7 +213,7 @@ class Publisher:
             if present is not None and name == order.target.name:
                 self._replace(part, folder, order)
                 return name, True
-            if _add(part, folder, name):
+            if add_name(part, folder, name):
                 return name, False
         raise Exists()
 
@@ -240,7 +228,7 @@ class Publisher:
 
     def _publish_copy(self, part: Part, folder: Opened, order: _Order) -> Published:
         """Publish a copy of the part, made beside the target, since no rename leads from here to there."""
-        near = _copy_near(part, folder)
+        near = copy_near(part, folder)
         try:
             published = self._publish(near, folder, order)
         except BaseException:
@@ -258,7 +246,7 @@ class Publisher:
 
     def _sync_part(self, part: Part) -> None:
         if self._fsync:
-            with _stated(part.fd):
+            with stated(part.fd):
                 _sync_data(part.fd)
 
     def _sync_folder(self, folder: Opened) -> None:
@@ -284,87 +272,12 @@ def _choose(folder: Opened, order: _Order, present: os.stat_result | None, seen:
         return name
     if order.conflict is Conflict.RENAME:
         check_new_name(name)
-        return _free_name(folder, name)
+        return free_name(folder, name)
     if order.conflict is Conflict.REFUSE or any(stat.S_ISDIR(one.st_mode) for one in (present, seen or present)):
         raise Exists()
     if not order.may_replace:
         raise Forbidden()
     return name
-
-
-def _free_name(folder: Opened, name: bytes) -> bytes:
-    """A numbered name that is free, in a number of looks that grows with the logarithm of the numbers taken.
-
-    Without gaps it is the first free one; with gaps, the first after some run of taken ones.
-    """
-    taken, free = 1, 2
-    while _lstat(folder, numbered(name, free)) is not None:
-        taken, free = free, free * 2
-    while free - taken > 1:
-        middle = (taken + free) // 2
-        if _lstat(folder, numbered(name, middle)) is None:
-            free = middle
-        else:
-            taken = middle
-    return numbered(name, free)
-
-
-def _add(part: Part, folder: Opened, name: bytes) -> bool:
-    """Give the part a name that was free a moment ago; False when it no longer is.
-
-    A hard link refuses a taken name, which a rename would overwrite. Where there are no hard links, a last look
-    must do: another program could still slip in between, but a crash leaves nothing half-made.
-    """
-    try:
-        os.link(part.name, name, src_dir_fd=part.dir_fd, dst_dir_fd=folder.fd, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in UNLINKABLE or error.errno == errno.EXDEV:
-            raise
-        if _lstat(folder, name) is not None:
-            return False
-        os.rename(part.name, name, src_dir_fd=part.dir_fd, dst_dir_fd=folder.fd)
-    return True
-
-
-def _copy_near(part: Part, folder: Opened) -> Part:
-    name = _near_name(part)
-    # One of an earlier attempt that a crash cut off.
-    with suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder.fd)
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(name, flags, stat.S_IMODE(os.fstat(part.fd).st_mode) & 0o777, dir_fd=folder.fd)
-    try:
-        copy_bytes(part.fd, fd)
-    except BaseException:
-        os.close(fd)
-        os.unlink(name, dir_fd=folder.fd)
-        raise
-    return Part(dir_fd=folder.fd, name=name, fd=fd)
-
-
-def _near_name(part: Part) -> bytes:
-    return b".peerstor-%s.copy" % part.name
-
-
-def _holds(folder: Opened, name: bytes, part: Part) -> bool:
-    """Whether the file `name` is the part: the same inode, or, of a copy, the same bytes."""
-    found, ours = _lstat(folder, name), os.fstat(part.fd)
-    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != ours.st_size:
-        return False
-    if (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino):
-        return True
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder.fd)
-    try:
-        return _same_bytes(fd, part.fd, ours.st_size)
-    finally:
-        os.close(fd)
-
-
-def _same_bytes(one: int, other: int, size: int) -> bool:
-    block = 1 << 20
-    return all(os.pread(one, block, at) == os.pread(other, block, at) for at in range(0, size, block))
 
 
 def _check_kind(found: os.stat_result | None, path: TreePath) -> None:
@@ -375,48 +288,6 @@ def _check_kind(found: os.stat_result | None, path: TreePath) -> None:
         raise NotFound()
     if is_folder and not path.slash:
         raise IsFolder()
-
-
-def _lstat(folder: Opened, name: bytes) -> os.stat_result | None:
-    try:
-        return os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-
-
-@contextmanager
-def _stated(fd: int) -> Iterator[None]:
-    """Turn errors of the system into faults, as they look from the writing side.
-
-    :param fd: something on the disk in question.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # some file systems allow less than 255 bytes
-            raise BadName() from error
-        fault = fault_of(error)
-        if isinstance(fault, NoSpace):
-            fault = NoSpace(free=_free_bytes(fd))
-        elif isinstance(fault, NotFound):
-            # The names were there when we looked: the folder has been removed since, or our own part has.
-            fault = NoParent() if _is_removed(fd) else StorageUnavailable(reason=str(error))
-        raise fault from error
-
-
-def _free_bytes(fd: int) -> int | None:
-    try:
-        disk = os.fstatvfs(fd)
-    except OSError:
-        return None
-    return disk.f_bavail * disk.f_frsize
-
-
-def _is_removed(fd: int) -> bool:
-    try:
-        return os.fstat(fd).st_nlink == 0
-    except OSError:
-        return True
 
 
 def _nothing(_: object) -> None:

@@ -24,6 +24,7 @@ from attrs import field, frozen
 from peerstor.errors import BadPath, Fault, NotFound
 from peerstor.tree.faults import UNLINKABLE, fault_of
 from peerstor.tree.paths import TreePath, quote_name
+from peerstor.tree.placing import copy_bytes
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Opened, Sandbox
 
@@ -32,7 +33,6 @@ KEEP_FRACTION = 0.10
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _ID = re.compile(r"(?P<id>(?P<stamp>\d{8}T\d{6}\.\d{6}Z)-[0-9a-f]{16})(\.json)?\Z")
-_BLOCK = 1 << 20
 
 
 @frozen
@@ -278,21 +278,6 @@ class Trash:
         fd = os.open(kept.note, flags, 0o600, dir_fd=self._private.trash_fd)
         with open(fd, "w", encoding="ascii") as file:
             json.dump(note, file)
-
-
-def copy_bytes(source_fd: int, target_fd: int) -> None:
-    """Copy a whole file and sync the copy. Blocks.
-
-    :raise OSError: what reading or writing says.
-    """
-    position = 0
-    while block := os.pread(source_fd, _BLOCK, position):
-        rest = memoryview(block)
-        while rest:
-            written = os.pwrite(target_fd, rest, position)
-            position += written
-            rest = rest[written:]
-    os.fsync(target_fd)
 
 
 def _link_beside(folder_fd: int, name: bytes, kept: Kept) -> bool:
