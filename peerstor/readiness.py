@@ -4,7 +4,7 @@ import errno
 import os
 import resource
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pwd import getpwuid
 
@@ -31,12 +31,16 @@ def prepare_folder(path: bytes, what: str, *, mode: int) -> None:
     :param mode: permissions of a folder that is made, less the umask.
     :raises StartupError: when that fails.
     """
-    try:
-        os.makedirs(path, mode=mode, exist_ok=True)
-        _try_list(path)
-        _try_write(path)
-    except OSError as error:
-        raise StartupError(f"The {what} {_shown(path)} {_trouble(error)}") from None
+    trials: list[tuple[str, Callable[[], None]]] = [
+        ("be made", lambda: os.makedirs(path, mode=mode, exist_ok=True)),
+        ("be read", lambda: _try_list(path)),
+        ("be written in", lambda: _try_write(path)),
+    ]
+    for verb, trial in trials:
+        try:
+            trial()
+        except OSError as error:
+            raise StartupError(f"The {what} {_shown(path)} can't {verb}: {_reason(error)}.") from None
 
 
 def prepare_log(path: bytes) -> None:
@@ -47,7 +51,7 @@ def prepare_log(path: bytes) -> None:
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
     except OSError as error:
-        raise StartupError(f"The access log {_shown(path)} {_trouble(error)}") from None
+        raise StartupError(f"The access log {_shown(path)} can't be written: {_reason(error)}.") from None
 
 
 def raise_descriptor_limit() -> None:
@@ -114,14 +118,14 @@ def _try_write(path: bytes) -> None:
             raise
 
 
-def _trouble(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "can't be used: this user may not read and write there."
+        return "this user has no right to"
     if error.errno == errno.EROFS:
-        return "can't be used: its file system is read-only."
+        return "its file system is read-only"
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return "can't be used: a file is in its place."
-    return f"can't be used: {error.strerror}."
+        return "a file is in the way"
+    return error.strerror or str(error)
 
 
 def _shown(path: bytes) -> str:
