@@ -25,8 +25,6 @@ TRIES = 100
 Check = Callable[[os.stat_result | None], None]
 Intent = Callable[[bytes], None]
 
-_sync_data = getattr(os, "fdatasync", os.fsync)
-
 
 class Conflict(Enum):
     """What to do when the name is taken."""
@@ -247,7 +245,8 @@ class Publisher:
     def _sync_part(self, part: Part) -> None:
         if self._fsync:
             with stated(part.fd):
-                _sync_data(part.fd)
+                # Size and bytes are what counts; macOS has only the fuller call.
+                getattr(os, "fdatasync", os.fsync)(part.fd)
 
     def _sync_folder(self, folder: Opened) -> None:
         if not self._fsync:

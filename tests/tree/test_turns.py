@@ -1,0 +1,48 @@
+"""One at a time for each key."""
+
+import threading
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from peerstor.tree.turns import Turns
+
+
+class TurnsTests(SynchronousTestCase):
+    """`Turns`."""
+
+    def test_same_key_waits(self) -> None:
+        """A second thread enters only after the first has left."""
+        turns, order = Turns(), []
+        inside, go = threading.Event(), threading.Event()
+
+        def first() -> None:
+            with turns.take("a"):
+                inside.set()
+                go.wait(10)
+                order.append("first")
+
+        def second() -> None:
+            with turns.take("a"):
+                order.append("second")
+
+        threads = [threading.Thread(target=first), threading.Thread(target=second)]
+        threads[0].start()
+        inside.wait(10)
+        threads[1].start()
+        with turns.take("b"):
+            order.append("other key")
+        go.set()
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(order, ["other key", "first", "second"])
+
+    def test_nothing_is_kept(self) -> None:
+        """A key that nobody wants any more costs no memory, also after a failure."""
+        turns = Turns()
+
+        def fail() -> None:
+            with turns.take("a"):
+                raise ValueError
+
+        self.assertRaises(ValueError, fail)
+        self.assertEqual(turns._all, {})
