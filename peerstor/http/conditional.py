@@ -1,6 +1,7 @@
 """Entity tags, modification dates, and the conditions that requests build on them (RFC 9110, section 13)."""
 
 import os
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
@@ -10,6 +11,13 @@ from werkzeug.datastructures import ETags
 from werkzeug.http import http_date, parse_date, parse_etags, unquote_etag
 
 _LATEST = 253402300799  # the last second that an HTTP date can name: the end of the year 9999
+
+# The three formats of section 5.6.7. The library reads any mail's date: two dates for one, other zones, and years
+# that no calendar has.
+_HTTP_DATE = re.compile(
+    "[A-Za-z]{3,9}, [0-9]{2}[ -][A-Za-z]{3}[ -][0-9]{2,4} [0-9:]{8} GMT"
+    "|[A-Za-z]{3} [A-Za-z]{3} [ 0-9][0-9] [0-9:]{8} [0-9]{4}"
+)
 
 
 class Verdict(Enum):
@@ -142,10 +150,7 @@ def _date(headers: Headers, name: str) -> datetime | None:
 
 
 def _parsed(value: str) -> datetime | None:
-    try:
-        return parse_date(value)
-    except OverflowError:  # a year of twenty digits
-        return None
+    return parse_date(value) if _HTTP_DATE.fullmatch(value) else None
 
 
 def _seconds(mtime: float) -> int:

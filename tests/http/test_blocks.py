@@ -45,7 +45,7 @@ class Blocks(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_nothing_is_asked_for_while_full(self) -> None:
-        """A consumer that pauses within `write` gets nothing more until it resumes, nor is anything read for it."""
+        """A consumer that pauses within `write` gets nothing more until it resumes; nothing is read for it."""
         source = ListSource([b"a" * 10, b"b" * 10, b"c" * 10])
         transport = FillingTransport(mark=10)
         done = send(transport, source, clock=self.clock)
