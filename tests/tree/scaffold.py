@@ -1,8 +1,11 @@
 """A storage in a temporary folder, as the tests of this room start from."""
 
+import errno
 import os
 import shutil
+import subprocess
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -41,6 +44,43 @@ class StorageCase(SynchronousTestCase):
         """Content of a file of the storage, read without PeerStor."""
         with open(self.at(name), "rb") as file:
             return file.read()
+
+    def mount(self, name: bytes) -> None:
+        """Put another file system at a folder of the storage, or, without the right to, something like it."""
+        os.makedirs(self.at(name), exist_ok=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "none", os.fsdecode(self.at(name))], capture_output=True, check=False
+        )
+        if done.returncode == 0:
+            self.addCleanup(subprocess.run, ["umount", "-l", os.fsdecode(self.at(name))], check=True)
+        else:
+            self.part_devices(self.at(name))
+
+    def part_devices(self, place: bytes) -> None:
+        """Let link and rename refuse to cross between one folder and all others, as a bind mount does."""
+        inode = os.stat(place).st_ino
+
+        def guarded(real: Any) -> Any:
+            def call(source: Any, target: Any, *, src_dir_fd: int, dst_dir_fd: int, **rest: Any) -> None:
+                if (os.fstat(src_dir_fd).st_ino == inode) != (os.fstat(dst_dir_fd).st_ino == inode):
+                    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+                real(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, **rest)
+
+            return call
+
+        for function in ("link", "rename"):
+            self.patch(os, function, guarded(getattr(os, function)))
+
+    def fail_os(self, name: str, number: int, *, when: Callable[..., bool] = lambda *a, **k: True) -> None:
+        """Let a function of `os` fail with an error number, where `when` says so of its arguments."""
+        real = getattr(os, name)
+
+        def call(*args: Any, **rest: Any) -> Any:
+            if when(*args, **rest):
+                raise OSError(number, os.strerror(number), args[0])
+            return real(*args, **rest)
+
+        self.patch(os, name, call)
 
     def patch_os(self, name: str, replacement: Any) -> Any:
         """Exchange a function of `os` for the rest of the test; return the real one."""
