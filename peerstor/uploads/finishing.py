@@ -1,0 +1,146 @@
+"""The last step of a resumable upload: its digest, its sync, its name."""
+
+from collections.abc import Callable
+
+from attrs import evolve
+from blake3 import blake3
+from twisted.logger import Logger
+
+from peerstor.errors import Fault, StorageUnavailable
+from peerstor.tree.publish import Conflict, Publisher
+from peerstor.uploads.disk import Disk, disk_fault
+from peerstor.uploads.ledger import Ledger
+from peerstor.uploads.parts import OpenPart, PartStore
+from peerstor.uploads.records import Completed, Record, State
+from peerstor.uploads.shelf import Shelf
+from peerstor.uploads.writers import Upload
+
+_log = Logger()
+
+SLICE = 32 * 1024 * 1024
+"""Bytes read per visit to a thread when a digest is made up for: others get their turn after some 20 ms."""
+
+_BLOCK = 1024 * 1024
+
+
+class Finisher:
+    """Publishes uploads whose bytes are all there."""
+
+    def __init__(
+        self,
+        *,
+        disk: Disk,
+        ledger: Ledger,
+        parts: PartStore,
+        publisher: Publisher,
+        shelf: Shelf,
+        wall: Callable[[], float],
+    ) -> None:
+        """Make a finisher.
+
+        :param wall: the time, seconds since the epoch.
+        """
+        self._disk = disk
+        self._ledger = ledger
+        self._parts = parts
+        self._publisher = publisher
+        self._shelf = shelf
+        self._wall = wall
+
+    async def finish(self, upload: Upload, *, conflict: Conflict, may_replace: bool) -> Completed:
+        """Publish an upload that the caller holds.
+
+        The intent is in the ledger before the rename, so that a crash between the rename and the row is understood
+        afterwards. A failure in that time has the upload loaded anew, by the same rules.
+
+        :raise Fault: as `Publisher.publish`; the upload is kept.
+        """
+        digest = await self._digest(upload)
+        await self._sync(upload)
+        intended: list[bytes] = []
+        try:
+            done, answer = await self._disk.run(
+                self._publish, upload, digest, conflict, may_replace, intended.append
+            )
+        except BaseException:
+            if intended:
+                await self._shelf.close(upload)
+            raise
+        upload.closed()
+        upload.record = done
+        return answer
+
+    async def _digest(self, upload: Upload) -> str:
+        """The digest that ran with the bytes, or, where the process has restarted since, one made up for now."""
+        part = upload.part
+        assert part is not None
+        if upload.hasher is None:
+            hasher, position = blake3(), 0
+            while position < upload.settled:
+                end = min(position + SLICE, upload.settled)
+                await self._disk.run(_hash, part, hasher, position, end)
+                position = end
+            upload.hasher = hasher
+        return upload.hasher.hexdigest()
+
+    async def _sync(self, upload: Upload) -> None:
+        if upload.mark is None:
+            return
+        try:
+            await upload.mark.reach_end()
+        except OSError as error:
+            await self._shelf.distrust(upload)
+            raise disk_fault(error) from error
+
+    def _publish(
+        self,
+        upload: Upload,
+        digest: str,
+        conflict: Conflict,
+        may_replace: bool,
+        intended: Callable[[bytes], None],
+    ) -> tuple[Record, Completed]:
+        """Intend, rename, record. Blocks."""
+        part, record, size = upload.part, upload.record, upload.settled
+        assert part is not None and record is not None
+
+        def intend(final: bytes) -> None:
+            intended(final)
+            self._ledger.intend(record.id, final=final, digest=digest, offset=size)
+
+        published = self._publisher.publish(
+            part.part,
+            record.key.target,
+            conflict=conflict,
+            by=record.key.principal,
+            may_replace=may_replace,
+            intent=intend,
+        )
+        done = evolve(
+            record,
+            state=State.DONE,
+            offset=size,
+            final=published.path.name,
+            digest=digest,
+            replaced=published.replaced,
+            touched=self._wall(),
+        )
+        try:
+            self._ledger.finish(done)
+        except Fault as fault:
+            # The intent stands, and the part's name is gone: the next look understands that it is published.
+            _log.warn("A published upload could not be recorded: {fault}", fault=fault)
+        self._parts.release(part)
+        return done, evolve(done.answer(), stat=published.stat)
+
+
+def _hash(part: OpenPart, hasher: blake3, position: int, end: int) -> None:
+    """Take a slice of a part file into a digest. Blocks."""
+    buffer = bytearray(_BLOCK)
+    while position < end:
+        count = part.read(buffer, position)
+        if count == 0:
+            raise StorageUnavailable("A part file became shorter.")
+        taken = min(count, end - position)
+        hasher.update(memoryview(buffer)[:taken])
+        position += taken

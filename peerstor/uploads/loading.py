@@ -1,0 +1,197 @@
+"""What is true of an upload: its row, its part file and the tree brought together, after any kind of end."""
+
+from collections.abc import Callable
+
+from attrs import evolve, frozen
+
+from peerstor.errors import NoParent, NotFound
+from peerstor.tree.publish import Publisher
+from peerstor.tree.sandbox import Opened, Sandbox
+from peerstor.uploads.ledger import Ledger
+from peerstor.uploads.parts import OpenPart, PartStore
+from peerstor.uploads.records import Record, State, UploadKey
+
+REMEMBER = 24 * 3600.0
+"""Seconds for which a repeated `complete` gets the same answer (`http.md`, section 3)."""
+
+DAMAGED = ""
+"""Stands for the boot id of an upload whose sync failed: no boot has it, so only the synced mark counts."""
+
+
+@frozen
+class Visit:
+    """An upload as it was found.
+
+    :ivar record: its row, or None.
+    :ivar part: its open part file; None where it has none.
+    :ivar offset: bytes that are good.
+    :ivar folder: whether the target's folder is there.
+    :ivar free: bytes that are left where the part lies, or would lie.
+    :ivar recovered: whether a rename that a crash had cut off was found done.
+    """
+
+    record: Record | None
+    part: OpenPart | None
+    offset: int
+    folder: bool
+    free: int
+    recovered: bool = False
+
+
+class Loader:
+    """Finds and begins uploads. All methods block; call them in a thread.
+
+    The truth about a partial upload is its part file: bytes are only ever written behind each other, so all of
+    them are a prefix. After a restart of the machine it is the synced mark; what lies behind that is cut off.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        parts: PartStore,
+        sandbox: Sandbox,
+        publisher: Publisher,
+        boot_id: str,
+        wall: Callable[[], float],
+    ) -> None:
+        """Make a loader.
+
+        :param boot_id: tells one run of the machine (not of the process) from another.
+        :param wall: the time, seconds since the epoch.
+        """
+        self._ledger = ledger
+        self._parts = parts
+        self._sandbox = sandbox
+        self._publisher = publisher
+        self._boot_id = boot_id
+        self._wall = wall
+
+    def visit(self, key: UploadKey, part: OpenPart | None, record: Record | None, offset: int) -> Visit:
+        """Look at an upload before anything is done with it.
+
+        :param part: its open part file, where it is in memory; closed where it turns out to be no longer the one.
+        :param record: its row, in that case.
+        :param offset: bytes that are good, in that case.
+        :raise NotFound: a part of the path is private.
+        :raise NoSpace, StorageUnavailable, Overloaded: the ledger or the storage can't be used.
+        :raise OSError: the part file can't be used.
+        """
+        folder = self._folder(key)
+        try:
+            if part is not None and part.stands():
+                return Visit(record, part, offset, folder is not None, part.free())
+            if part is not None:
+                self._parts.release(part)
+            found = self._load(key, -1 if folder is None else folder.fd)
+            if found.part is not None:
+                free = found.part.free()
+            else:
+                free = 0 if folder is None else self._parts.free(folder.fd)
+            return evolve(found, folder=folder is not None, free=free)
+        finally:
+            if folder is not None:
+                folder.close()
+
+    def begin(self, record: Record) -> tuple[Record, OpenPart]:
+        """Write a row and make its empty part file. The row comes first: a part without one might stay for ever.
+
+        :raise NoParent, NoSpace, StorageUnavailable, Overloaded: it could not be begun, and nothing is left of it.
+        :raise OSError: the part file could not be made, and nothing is left of it.
+        """
+        with self._sandbox.parent_of(record.key.target) as folder:
+            record = evolve(record, beside=self._parts.beside(folder.fd), boot_id=self._boot_id)
+            self._ledger.begin(record)
+            try:
+                return record, self._parts.create(record.id, beside=record.beside, folder_fd=folder.fd)
+            except OSError:
+                self._ledger.remove(record.id)
+                raise
+
+    def drop(self, record: Record, part: OpenPart | None) -> None:
+        """Remove a part file, then its row.
+
+        :raise OSError: the part could not be removed; the row stays too.
+        """
+        if part is not None:
+            self._parts.discard(part)
+        self._ledger.remove(record.id)
+
+    def sweep(self) -> int:
+        """Remove what killed processes left behind and no row speaks of; answers with how many files it was."""
+        count = self._parts.sweep(self._ledger.part_ids)
+        for part_id, joined in self._ledger.strays():
+            folder = self._folder(UploadKey("", joined, b"-"))
+            if folder is not None:
+                with folder:
+                    self._parts.remove(part_id, beside=True, folder_fd=folder.fd)
+                count += 1
+            self._ledger.forget_stray(part_id)
+        return count
+
+    def _folder(self, key: UploadKey) -> Opened | None:
+        try:
+            return self._sandbox.parent_of(key.target)
+        except NoParent:
+            return None
+
+    def _load(self, key: UploadKey, folder_fd: int) -> Visit:
+        record = self._ledger.find(key)
+        if record is None:
+            return _nothing()
+        if record.state is State.DONE:
+            if record.touched + REMEMBER >= self._wall():
+                return Visit(record, None, 0, folder=False, free=0)
+            self._ledger.remove(record.id)
+            return _nothing()
+        if record.beside and folder_fd < 0:
+            # The folder took the part with it, or is on a disk that is away: too early to forget the upload.
+            return Visit(record, None, 0, folder=False, free=0)
+        try:
+            part = self._parts.open(record.id, beside=record.beside, folder_fd=folder_fd)
+        except FileNotFoundError:
+            return self._load_without_part(record)
+        try:
+            return self._load_with_part(record, part)
+        except BaseException:
+            self._parts.release(part)
+            raise
+
+    def _load_without_part(self, record: Record) -> Visit:
+        """The part has got its name, or somebody removed it."""
+        if record.state is State.PUBLISHING:
+            return self._published(record)
+        self._ledger.remove(record.id)
+        return _nothing()
+
+    def _load_with_part(self, record: Record, part: OpenPart) -> Visit:
+        if record.state is State.PUBLISHING and self._recover(record, part):
+            self._parts.release(part)
+            return self._published(record)
+        size = part.size()
+        offset = size if record.boot_id == self._boot_id else min(size, record.synced)
+        if offset < size:
+            part.truncate(offset)
+        # The mark never was behind the file's end, unless somebody cut the file; then the file is right.
+        fresh = evolve(
+            record, state=State.PARTIAL, boot_id=self._boot_id, offset=offset, synced=min(record.synced, offset)
+        )
+        if fresh != evolve(record, offset=offset):
+            self._ledger.reopen(fresh)
+        return Visit(fresh, part, offset, folder=False, free=0)
+
+    def _recover(self, record: Record, part: OpenPart) -> bool:
+        assert record.final is not None
+        try:
+            return self._publisher.recover(part.part, record.key.target.parent.child(record.final))
+        except (NotFound, NoParent):
+            return False
+
+    def _published(self, record: Record) -> Visit:
+        done = evolve(record, state=State.DONE, touched=self._wall())
+        self._ledger.finish(done)
+        return Visit(done, None, 0, folder=False, free=0, recovered=True)
+
+
+def _nothing() -> Visit:
+    return Visit(None, None, 0, folder=False, free=0)

@@ -1,0 +1,193 @@
+"""A whole file in one go (PUT, forms): the same parts, sink and publisher, without a row of its own."""
+
+import os
+import stat
+
+from blake3 import blake3
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from peerstor.errors import BadName, Exists, Fault, Forbidden, NoSpace, TooLarge
+from peerstor.interfaces import IByteSource, IThreads
+from peerstor.tree.paths import TreePath, check_new_name
+from peerstor.tree.publish import Check, Conflict, Published, Publisher
+from peerstor.tree.sandbox import Sandbox
+from peerstor.uploads.disk import Disk, disk_fault
+from peerstor.uploads.ledger import Ledger
+from peerstor.uploads.marks import SyncedMark
+from peerstor.uploads.parts import OpenPart, PartStore, new_id
+from peerstor.uploads.records import Completed
+from peerstor.uploads.sink import Sink
+from peerstor.uploads.writers import Holder
+
+_log = Logger()
+
+
+class Receiver:
+    """Receives files that can't be resumed.
+
+    A small one costs three visits to a thread: make the part, write it, publish it.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        parts: PartStore,
+        publisher: Publisher,
+        sandbox: Sandbox,
+        disk: Disk,
+        threads: IThreads,
+        sync_threads: IThreads | None,
+        clock: IReactorTime,
+        max_upload: int | None,
+    ) -> None:
+        """Make a receiver; the collaborators are those of `Engine`."""
+        self._ledger = ledger
+        self._parts = parts
+        self._publisher = publisher
+        self._sandbox = sandbox
+        self._disk = disk
+        self._threads = threads
+        self._sync_threads = sync_threads
+        self._clock = clock
+        self._max_upload = max_upload
+
+    async def receive(
+        self,
+        holder: Holder,
+        target: TreePath,
+        *,
+        source: IByteSource,
+        length: int | None,
+        conflict: Conflict,
+        may_replace: bool,
+        by: str,
+        check: Check | None,
+    ) -> Completed:
+        """See `Engine.receive`.
+
+        :param holder: by which the reception can be cut.
+        """
+        if self._max_upload is not None and length is not None and length > self._max_upload:
+            raise TooLarge(self._max_upload)
+        part = await self._disk.run(self._prepare, target, length, conflict, may_replace, check)
+        try:
+            size, digest = await self._write(holder, part, source, length)
+            holder.check()
+            published = await self._disk.run(
+                self._publish, part, target, conflict=conflict, may_replace=may_replace, by=by, check=check
+            )
+        except BaseException:
+            await self._discard(part, target)
+            raise
+        return Completed(
+            path=published.path,
+            size=size,
+            digest=digest,
+            replaced=published.replaced,
+            stat=published.stat,
+        )
+
+    def _prepare(
+        self,
+        target: TreePath,
+        length: int | None,
+        conflict: Conflict,
+        may_replace: bool,
+        check: Check | None,
+    ) -> OpenPart:
+        """Refuse what would be refused in the end, and make the part file. Blocks."""
+        with self._sandbox.parent_of(target) as folder:
+            present = self._sandbox.lookup(folder, target.name)
+            if check is not None:
+                check(present)
+            _judge(present, target, conflict, may_replace)
+            free = self._parts.free(folder.fd)
+            if length is not None and length > free:
+                raise NoSpace(free)
+            part_id, beside = new_id(), self._parts.beside(folder.fd)
+            if beside:
+                self._ledger.note_stray(part_id, target.parent.joined)
+            return self._parts.create(part_id, beside=beside, folder_fd=folder.fd)
+
+    async def _write(
+        self, holder: Holder, part: OpenPart, source: IByteSource, length: int | None
+    ) -> tuple[int, str]:
+        hasher, mark = blake3(), self._mark(holder, part)
+        sink = Sink(
+            part=part,
+            position=0,
+            threads=self._threads,
+            clock=self._clock,
+            hasher=hasher,
+            limit=self._max_upload,
+            progress=(lambda offset: None) if mark is None else mark.written,
+        )
+        holder.writes(sink)
+        try:
+            await sink.take(source, length)
+        except OSError as error:
+            raise disk_fault(error, await self._disk.run(part.free)) from error
+        finally:
+            if mark is not None:
+                await mark.stop()
+        if mark is not None and mark.failed is not None:
+            raise disk_fault(mark.failed)
+        return sink.written, hasher.hexdigest()
+
+    def _mark(self, holder: Holder, part: OpenPart) -> SyncedMark | None:
+        """Sync a large file while it comes, so that the last sync is short."""
+        if self._sync_threads is None:
+            return None
+        return SyncedMark(
+            part=part,
+            synced=0,
+            threads=self._sync_threads,
+            clock=self._clock,
+            broke=lambda error: holder.cut(disk_fault(error)),
+        )
+
+    def _publish(
+        self,
+        part: OpenPart,
+        target: TreePath,
+        *,
+        conflict: Conflict,
+        may_replace: bool,
+        by: str,
+        check: Check | None,
+    ) -> Published:
+        published = self._publisher.publish(
+            part.part, target, conflict=conflict, by=by, may_replace=may_replace, check=check
+        )
+        self._parts.release(part)
+        self._forget(part)
+        return published
+
+    async def _discard(self, part: OpenPart, target: TreePath) -> None:
+        try:
+            await self._disk.run(self._parts.discard, part)
+            if part.beside:
+                await self._disk.run(self._forget, part)
+        except Fault as fault:
+            _log.warn("A part of {target} stays until the next start: {fault}", target=str(target), fault=fault)
+
+    def _forget(self, part: OpenPart) -> None:
+        if part.beside:
+            try:
+                self._ledger.forget_stray(part.id)
+            except Fault as fault:
+                _log.warn("The ledger of uploads was not written: {fault}", fault=fault)
+
+
+def _judge(present: os.stat_result | None, target: TreePath, conflict: Conflict, may_replace: bool) -> None:
+    """Refuse, before the body, what `Publisher.publish` would refuse after it."""
+    if target.slash:
+        raise BadName()
+    if present is None or conflict is Conflict.RENAME:
+        check_new_name(target.name)
+    elif conflict is Conflict.REFUSE or stat.S_ISDIR(present.st_mode):
+        raise Exists()
+    elif not may_replace:
+        raise Forbidden()

@@ -1,0 +1,208 @@
+"""Part files: where the bytes of an upload lie until they get their name."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+
+from peerstor.tree.private import PrivateFolder
+from peerstor.tree.publish import Part
+
+_ID = re.compile(r"[0-9a-f]{32}\Z")
+_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOUNT = re.compile(rb"^mnt_id:\s*(\d+)", re.MULTILINE)
+
+
+def new_id() -> str:
+    """Make the random name of a part: 128 bits in hex."""
+    return secrets.token_hex(16)
+
+
+class OpenPart:
+    """One open part file. All methods block; call them in a thread.
+
+    Whoever opened it closes it, after the last call has returned.
+
+    :ivar id: 32 hex digits.
+    :ivar beside: whether it lies beside its target instead of in the private folder.
+    :ivar part: the same for `Publisher`.
+    """
+
+    def __init__(self, *, part_id: str, beside: bool, part: Part, pwrite: Callable[..., int]) -> None:
+        """Take over the descriptors of `part` (`dir_fd` only where the part lies beside its target)."""
+        self.id = part_id
+        self.beside = beside
+        self.part = part
+        self._pwrite = pwrite
+        self._named = False
+        self._closed = False
+
+    def write(self, data: memoryview, position: int) -> int:
+        """Write bytes at an explicit position; answers with how many were taken. Raises OSError."""
+        return self._pwrite(self.part.fd, data, position)
+
+    def read(self, buffer: bytearray, position: int) -> int:
+        """Fill a buffer from a position; answers with how many bytes there were. Raises OSError."""
+        return os.preadv(self.part.fd, [buffer], position)
+
+    def sync(self) -> None:
+        """Bring the data to the disk, and the first time the name too. Raises OSError."""
+        os.fdatasync(self.part.fd)
+        if not self._named:
+            os.fsync(self.part.dir_fd)
+            self._named = True
+
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self.part.fd).st_size
+
+    def truncate(self, size: int) -> None:
+        """Cut the file back to `size` bytes. Raises OSError."""
+        os.ftruncate(self.part.fd, size)
+
+    def free(self) -> int:
+        """Bytes that its file system still has for us."""
+        found = os.fstatvfs(self.part.fd)
+        return found.f_bavail * found.f_frsize
+
+    def stands(self) -> bool:
+        """Tell whether its name still leads to it: the storage may have been exchanged under us."""
+        try:
+            found = os.stat(self.part.name, dir_fd=self.part.dir_fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(found, os.fstat(self.part.fd))
+
+    def remove(self) -> None:
+        """Drop the name; the bytes go when it is closed. Raises OSError, but not where it has gone already."""
+        try:
+            os.unlink(self.part.name, dir_fd=self.part.dir_fd)
+        except FileNotFoundError:
+            return
+
+    def close(self) -> None:
+        """Close what it holds; once more does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        os.close(self.part.fd)
+        if self.beside:
+            os.close(self.part.dir_fd)
+
+
+class PartStore:
+    """Makes, opens and sweeps part files. All methods block; call them in a thread.
+
+    A part lies in `.peerstor/parts/`, or as `.peerstor-<id>.part` beside its target where that is on another file
+    system or behind another mount, since a rename can't cross. It gets the rights that a file made here by its
+    owner would get: 0666 less the umask.
+    """
+
+    def __init__(self, *, private: PrivateFolder, pwrite: Callable[..., int] = os.pwrite) -> None:
+        """Make a store.
+
+        :param pwrite: how bytes are written: `os.pwrite`, or what a test puts in its place.
+        """
+        self._private = private
+        self._pwrite = pwrite
+        self._own: set[str] = set()
+
+    def beside(self, folder_fd: int) -> bool:
+        """Tell whether the part of a target in this open folder has to lie beside it. Raises OSError."""
+        home = self._private.parts_fd
+        if os.fstat(folder_fd).st_dev != os.fstat(home).st_dev:
+            return True
+        return _mount(folder_fd) != _mount(home)
+
+    def free(self, folder_fd: int) -> int:
+        """Bytes that are left for us where the part of a target in this open folder would lie."""
+        found = os.fstatvfs(folder_fd if self.beside(folder_fd) else self._private.parts_fd)
+        return found.f_bavail * found.f_frsize
+
+    def create(self, part_id: str, *, beside: bool, folder_fd: int) -> OpenPart:
+        """Make an empty part file.
+
+        :param part_id: from `new_id`.
+        :param folder_fd: the open target folder; still the caller's to close.
+        :raise OSError: it could not be made.
+        """
+        self._own.add(part_id)
+        try:
+            return self._open(part_id, os.O_CREAT | os.O_EXCL, beside=beside, folder_fd=folder_fd)
+        except OSError:
+            self._own.discard(part_id)
+            raise
+
+    def open(self, part_id: str, *, beside: bool, folder_fd: int) -> OpenPart:
+        """Open a part file that was made before.
+
+        :raise FileNotFoundError: it has gone.
+        :raise OSError: it could not be opened.
+        """
+        return self._open(part_id, 0, beside=beside, folder_fd=folder_fd)
+
+    def discard(self, part: OpenPart) -> None:
+        """Remove a part and close it. Raises OSError; it is closed all the same."""
+        try:
+            part.remove()
+        finally:
+            self.release(part)
+
+    def release(self, part: OpenPart) -> None:
+        """Close a part; the file stays."""
+        part.close()
+        self._own.discard(part.id)
+
+    def remove(self, part_id: str, *, beside: bool, folder_fd: int) -> None:
+        """Remove a part that isn't open; does nothing where it has gone already. Raises OSError."""
+        dir_fd, name = (folder_fd, _beside_name(part_id)) if beside else (self._private.parts_fd, part_id.encode())
+        try:
+            os.unlink(name, dir_fd=dir_fd)
+        except FileNotFoundError:
+            return
+
+    def sweep(self, known: Callable[[], frozenset[str]]) -> int:
+        """Remove the parts in the private folder that belong to nobody: an earlier process was killed.
+
+        :param known: gives the ids of all uploads; asked after the folder was read, so that a part which this
+            process makes meanwhile is either not seen or known.
+        :return: how many there were.
+        """
+        with os.scandir(self._private.parts_fd) as entries:
+            found = {entry.name for entry in entries if _ID.match(entry.name)}
+        orphans = found - self._own - known()
+        for name in orphans:
+            self.remove(name, beside=False, folder_fd=-1)
+        return len(orphans)
+
+    def _open(self, part_id: str, flags: int, *, beside: bool, folder_fd: int) -> OpenPart:
+        if not beside:
+            dir_fd, name = self._private.parts_fd, part_id.encode()
+            fd = os.open(name, _OPEN | flags, 0o666, dir_fd=dir_fd)
+        else:
+            dir_fd, name = os.dup(folder_fd), _beside_name(part_id)
+            try:
+                fd = os.open(name, _OPEN | flags, 0o666, dir_fd=dir_fd)
+            except OSError:
+                os.close(dir_fd)
+                raise
+        part = Part(dir_fd=dir_fd, name=name, fd=fd)
+        return OpenPart(part_id=part_id, beside=beside, part=part, pwrite=self._pwrite)
+
+
+def _beside_name(part_id: str) -> bytes:
+    return b".peerstor-%s.part" % part_id.encode()
+
+
+def _mount(fd: int) -> bytes | None:
+    """Which mount a descriptor belongs to (Linux: proc(5), fdinfo): a bind mount has the device of its origin and
+    still can't be renamed into. None where the system doesn't tell."""
+    try:
+        info = os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        found = _MOUNT.search(os.read(info, 512))
+    finally:
+        os.close(info)
+    return found.group(1) if found else None

@@ -1,0 +1,177 @@
+"""What is known of an upload: the values that pass between the ledger, the engine and its faces."""
+
+import os
+from enum import Enum
+
+from attrs import evolve, field, frozen
+
+from peerstor.errors import BadRequest
+from peerstor.tree.paths import TreePath, check_new_name
+
+TEXT = 1024
+"""Characters that a fingerprint may have: enough for any digest and a path; the ledger stays small."""
+
+
+class State(Enum):
+    """How far an upload has come."""
+
+    PARTIAL = "partial"
+    """Bytes arrive, or will."""
+
+    PUBLISHING = "publishing"
+    """The intent to rename is written; after a crash, the tree says whether it happened."""
+
+    DONE = "done"
+    """Published; the row stays for a day so that a repeated `complete` gets the same answer."""
+
+
+@frozen
+class UploadKey:
+    """What an upload belongs to.
+
+    :ivar principal: name of whoever uploads.
+    :ivar folder: the target folder, storage-relative, `/`-joined, no leading slash; empty for the root.
+    :ivar name: the wanted name in it.
+    """
+
+    principal: str
+    folder: bytes
+    name: bytes
+
+    @property
+    def target(self) -> TreePath:
+        """The path that the upload wants to be published under."""
+        parts = tuple(self.folder.split(b"/")) if self.folder else ()
+        return TreePath(parts=(*parts, self.name), slash=False)
+
+    def check(self) -> None:
+        """Refuse a name that can't be given. Raises BadName."""
+        check_new_name(self.name)
+
+
+@frozen
+class Stated:
+    """What a caller says of the file that it uploads; None where it says nothing.
+
+    :ivar size: bytes of the whole file.
+    :ivar fingerprint: any string that tells one source file from another.
+    :ivar session: a random string that a client's calls have in common.
+    """
+
+    size: int | None = None
+    fingerprint: str | None = None
+    session: str | None = None
+
+    def check(self) -> None:
+        """Refuse what the ledger can't hold. Raises BadRequest."""
+        for text in (self.fingerprint, self.session):
+            if text is not None and (len(text) > TEXT or not _is_unicode(text)):
+                raise BadRequest(f"A fingerprint or session is text of at most {TEXT} characters.")
+
+
+@frozen
+class Completed:
+    """A published upload.
+
+    :ivar path: where it lies now; the name may be another than the wanted one.
+    :ivar size: bytes.
+    :ivar digest: BLAKE3 in hex.
+    :ivar replaced: whether it took an older file's place.
+    :ivar stat: of the published file, where it was published by this very call; None for a repeated answer.
+    """
+
+    path: TreePath
+    size: int
+    digest: str
+    replaced: bool
+    stat: os.stat_result | None = field(default=None, eq=False)
+
+
+@frozen
+class Record:
+    """One row of the ledger.
+
+    :ivar id: 128 random bits in hex; names the part file.
+    :ivar offset: bytes in the part file when this was last noted; the file itself knows better while the machine
+        has not restarted.
+    :ivar synced: bytes that survive a power failure.
+    :ivar boot_id: the machine's boot during which the part file was last opened.
+    :ivar beside: whether the part lies beside its target, on another file system than the private folder.
+    :ivar created: seconds since the epoch.
+    :ivar touched: when it last moved, seconds since the epoch.
+    :ivar digest: BLAKE3 in hex, from the state PUBLISHING on.
+    :ivar final: the name that it got, from the state PUBLISHING on.
+    :ivar replaced: whether it took an older file's place.
+    """
+
+    id: str
+    key: UploadKey
+    stated: Stated
+    boot_id: str
+    created: float
+    touched: float
+    beside: bool = False
+    offset: int = 0
+    synced: int = 0
+    state: State = State.PARTIAL
+    digest: str | None = None
+    final: bytes | None = None
+    replaced: bool = False
+
+    def is_other(self, stated: Stated, offset: int) -> bool:
+        """Tell whether a caller speaks of another file than the one that was begun.
+
+        A stated fingerprint has to be the known one: where none is known, nothing says that it is the same file.
+        A size that was not known at the beginning may be stated later, as long as it fits. An upload without a
+        byte is nobody's.
+
+        :param offset: bytes that have arrived.
+        """
+        if offset == 0:
+            return False
+        if stated.fingerprint is not None and stated.fingerprint != self.stated.fingerprint:
+            return True
+        if stated.size is None:
+            return False
+        return stated.size != self.stated.size if self.stated.size is not None else stated.size < offset
+
+    def restated(self, stated: Stated, offset: int) -> Stated:
+        """What the upload states once a caller that isn't `is_other` goes on with it.
+
+        :param offset: bytes that have arrived.
+        """
+        if offset:
+            return self.stated if self.stated.size is not None else evolve(self.stated, size=stated.size)
+        if self.is_other(stated, 1):
+            return stated
+        return Stated(
+            size=stated.size if stated.size is not None else self.stated.size,
+            fingerprint=stated.fingerprint or self.stated.fingerprint,
+            session=stated.session or self.stated.session,
+        )
+
+    def answers(self, size: int, stated: Stated) -> bool:
+        """Whether a `complete` only asks again how this upload was published.
+
+        :param size: bytes that the caller says the whole file has.
+        """
+        same = stated.fingerprint is None or stated.fingerprint == self.stated.fingerprint
+        return self.state is State.DONE and same and size == self.offset
+
+    def answer(self) -> Completed:
+        """How it was published; for the state DONE."""
+        assert self.final is not None and self.digest is not None
+        return Completed(
+            path=self.key.target.parent.child(self.final),
+            size=self.offset,
+            digest=self.digest,
+            replaced=self.replaced,
+        )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
