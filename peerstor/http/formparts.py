@@ -8,15 +8,12 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from peerstor.http.body import DeliveryStopped
+
 
 @define(eq=False)
 class PartTaken(Exception):
     """The bytes of a part were asked for a second time, or after the reader had moved on."""
-
-
-@define(eq=False)
-class DeliveryStopped(Exception):
-    """The consumer of a part wants no more of it."""
 
 
 @implementer(IPushProducer)
@@ -46,8 +43,8 @@ class FilePart:
     def deliver(self, consumer: IConsumer) -> Deferred[int]:
         """Push the file's bytes into `consumer`.
 
-        The consumer gets `registerProducer` once, `write` any number of times and `unregisterProducer` once (not
-        after it called `stopProducing`). After it paused us, nothing arrives until it resumes.
+        The consumer gets `registerProducer` once, `write` any number of times and `unregisterProducer` once,
+        however the delivery ends. After it paused us, nothing arrives until it resumes.
 
         :return: a Deferred with the count of bytes at the file's true end. It fails with `FormBroken` or the fault
             of the body when the form ends before that, `DeliveryStopped` when the consumer wants no more,
@@ -57,10 +54,13 @@ class FilePart:
             return fail(PartTaken())
         delivered: Deferred[int] = Deferred(lambda _: self._close(Failure(DeliveryStopped())))
         self._delivered = delivered
-        consumer.registerProducer(self, True)
-        if not self._discarded:
-            self._consumer = consumer
-            self._changed()
+        self._consumer = consumer
+        try:
+            consumer.registerProducer(self, True)
+        except Exception:
+            self._consumer = None
+            raise
+        self._changed()
         return delivered
 
     def pauseProducing(self) -> None:
@@ -74,7 +74,6 @@ class FilePart:
 
     def stopProducing(self) -> None:
         """Write nothing more; what is left of the file is read and dropped."""
-        self._consumer = None
         self._close(Failure(DeliveryStopped()))
 
     # The reader's side.

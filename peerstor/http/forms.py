@@ -11,8 +11,9 @@ from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from peerstor.http.body import DeliveryStopped
 from peerstor.http.formnames import boundary_of, part_names
-from peerstor.http.formparts import DeliveryStopped, FilePart, PartTaken
+from peerstor.http.formparts import FilePart, PartTaken
 from peerstor.http.latch import Latch
 
 __all__ = [

@@ -5,15 +5,18 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from peerstor.http.body import BodyCut, BodyStream
 from peerstor.http.forms import (
     DeliveryStopped,
     FilePart,
@@ -307,7 +310,7 @@ class Reading(SynchronousTestCase):
         self.assertEqual(consumer.received, b"12345")
 
     def test_consumer_that_stops(self) -> None:
-        """A consumer that wants no more is not touched again; the rest of its file is dropped, no more."""
+        """A consumer that wants no more is let go; the rest of its file is dropped, and the form goes on."""
         consumer = FillingTransport()
         outcomes: list[Any] = []
 
@@ -323,10 +326,10 @@ class Reading(SynchronousTestCase):
         body = form(file(b"a", b"x" * 500), file(b"b", b"kept"))
         self.source.push(body[:300])
         before = consumer.value()
-        consumer.lose()
+        consumer.producer.stopProducing()
         self.assertEqual(len(outcomes), 1)
         self.successResultOf(self.read(body[300:], 100))
-        self.assertEqual((consumer.value(), consumer.unregistered), (before, 0))
+        self.assertEqual((consumer.value(), consumer.unregistered), (before, 1))
         self.assertEqual([each[1::2] for each in self.files], [(b"b", b"kept")])
 
     def test_consumer_that_raises(self) -> None:
@@ -353,12 +356,13 @@ class Reading(SynchronousTestCase):
 
         class Gone(FillingTransport):
             def registerProducer(self, producer: Any, streaming: bool) -> None:
+                super().registerProducer(producer, streaming)
                 producer.stopProducing()
 
         consumer = Gone()
         self.begin(lambda given: given.deliver(consumer))
         self.failureResultOf(self.read(form(file(b"a", b"x" * 500)), 100), DeliveryStopped)
-        self.assertEqual((consumer.value(), consumer.unregistered), (b"", 0))
+        self.assertEqual((consumer.value(), consumer.unregistered), (b"", 1))
 
     def test_cancelled_delivery(self) -> None:
         """Cancelling a delivery frees its consumer and drops the rest of the file."""
@@ -556,6 +560,55 @@ class Reading(SynchronousTestCase):
                 ended.callback(None)
                 self.failureResultOf(self.done, CancelledError)
                 self.assertIsNot(self.source.stopped, at_end)
+
+
+class FromTheBody(SynchronousTestCase):
+    """A form that comes as a request's body."""
+
+    def setUp(self) -> None:
+        """A body whose connection notes what is asked of it."""
+        self.flow = mock.Mock()
+        self.consumer = FillingTransport(mark=100)
+
+    def begin(self, body: bytes, on_file: Callable[[FilePart], Any]) -> Deferred[Any]:
+        """Begin to read a body of that length."""
+        self.body = BodyStream(self.flow, length=len(body))
+        return Deferred.fromCoroutine(FormReader(BOUNDARY, on_file).read(self.body))
+
+    def test_a_full_consumer_holds_the_socket(self) -> None:
+        """The pause of a file's consumer arrives at the connection, and so does its resume."""
+        body = form(file(b"a", b"x" * 1000))
+        done = self.begin(body, lambda given: given.deliver(self.consumer))
+        self.assertFalse(self.body.held)
+        self.body.data(body[:500])
+        self.assertTrue(self.body.held)
+        self.consumer.drain()
+        self.assertFalse(self.body.held)
+        self.body.data(body[500:])
+        self.body.end()
+        self.assertNoResult(done)
+        while self.consumer.producer is not None:
+            self.consumer.drain()
+        self.successResultOf(done)
+        self.assertEqual(self.consumer.received, b"x" * 1000)
+
+    def test_a_broken_form_leaves_the_rest_unread(self) -> None:
+        """A defect ends the delivery from within; the socket is held and what still arrives goes nowhere."""
+        body = b"--" + BOUNDARY + b"\r\nnonsense\r\n\r\n" + b"x" * 1000
+        done = self.begin(body, lambda given: given.deliver(self.consumer))
+        self.body.data(body[:200])
+        self.failureResultOf(done, FormBroken)
+        self.assertTrue(self.body.held)
+        self.body.data(body[200:])
+
+    def test_a_lost_connection(self) -> None:
+        """The body's fault is the delivery's and the form's."""
+        body = form(file(b"a", b"x" * 1000))
+        done = self.begin(body, lambda given: given.deliver(self.consumer))
+        self.body.data(body[:300])
+        self.body.fail(Failure(BodyCut()))
+        self.failureResultOf(done, BodyCut)
+        self.assertEqual(self.consumer.unregistered, 1)
 
 
 @contextmanager
