@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor import accesslog
 from peerstor.accesslog import AccessLog, escaped, timestamp, without_query, without_secrets
 from tests.fakes import HeldThreads, ImmediateThreads
+from tests.scratch import scratch_folder
 
 COMBINED = re.compile(
     rb'[^ ]+ - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "[^"\n]*" \d{3} \d+ "[^"\n]*" "[^"\n]*"\n'
@@ -22,7 +23,7 @@ COMBINED = re.compile(
 class AccessLogTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.path = os.fsencode(self.mktemp())
+        self.path = os.fsencode(scratch_folder(self) + "/access.log")
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -153,7 +154,7 @@ class AccessLogTests(SynchronousTestCase):
         self, method: bytes, uri: bytes, protocol: bytes, ref: bytes, agent: bytes
     ) -> None:
         """Whatever bytes a client sends, the log has one well-formed ASCII line more."""
-        path = os.fsencode(self.mktemp())
+        path = os.fsencode(scratch_folder(self) + "/access.log")
         log = AccessLog(path=path, threads=ImmediateThreads(), clock=self.clock)
         log.start()
         log.log("1.2.3.4", method, uri, protocol, 400, 0, ref, agent)

@@ -1,0 +1,260 @@
+"""Rules of the command line and of what is built from it."""
+
+import io
+import os
+import socket
+import sys
+import types
+from contextlib import redirect_stdout
+from typing import Any
+
+from twisted.application.service import IService, Service
+from twisted.python.usage import Options as UsageOptions
+from twisted.scripts._twistd_unix import ServerOptions
+from twisted.trial.unittest import SynchronousTestCase
+
+import peerstor
+from peerstor import __version__, tap
+from peerstor.__main__ import Foreground
+from peerstor.announcement import Announcement
+from peerstor.errors import StartupError
+from peerstor.settings import MIB, Settings
+from peerstor.tap import Options, makeService, settings_of
+from tests.scratch import scratch_folder
+
+
+def parsed(*arguments: str) -> Settings:
+    """The settings of a command line."""
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options.settings
+
+
+class OptionsTests(SynchronousTestCase):
+    def refusal(self, *arguments: str) -> str:
+        with self.assertRaises(SystemExit) as caught:
+            parsed(*arguments)
+        # A text as the code is printed to standard error, with exit status 1.
+        text = caught.exception.code
+        assert isinstance(text, str)
+        self.assertTrue(text.startswith("peerstor: "), text)
+        self.assertNotIn("\n", text)
+        return text
+
+    def output(self, *arguments: str, options: UsageOptions | None = None) -> str:
+        printed = io.StringIO()
+        with redirect_stdout(printed), self.assertRaises(SystemExit) as caught:
+            (options or Options()).parseOptions(list(arguments))
+        self.assertEqual(caught.exception.code, 0)
+        return printed.getvalue()
+
+    def test_nothing_given(self) -> None:
+        """No option is all defaults."""
+        self.assertEqual(parsed(), Settings())
+
+    def test_every_option(self) -> None:
+        """Every option reaches its setting."""
+        line = (
+            "--host ::1 --port 81 --strict-port --storage /s --state /t --no-gzip --gzip-threshold 2MiB"
+            " --max-upload 5 --upload-expiry 2 --allow-host a --allow-host .b --cors none --anonymous read"
+            " --max-connections-per-address 9 --access-log /l --drain 0.5 --no-fsync"
+        )
+        self.assertEqual(
+            parsed(*line.split()),
+            Settings(
+                host="::1",
+                port=81,
+                strict_port=True,
+                storage=b"/s",
+                state=b"/t",
+                gzip=False,
+                gzip_threshold=2 * MIB,
+                max_upload=5,
+                upload_expiry=2,
+                allow_host=("a", ".b"),
+                cors="none",
+                anonymous="read",
+                max_connections_per_address=9,
+                access_log=b"/l",
+                drain=0.5,
+                fsync=False,
+            ),
+        )
+
+    def test_every_setting_has_its_option(self) -> None:
+        """Every setting can be given, and stands in the help."""
+        shown = self.output("--help")
+        for option in tap._OPTIONS:
+            with self.subTest(option=option.name):
+                self.assertIn(f"--{option.name}", shown)
+                self.assertTrue(option.name in Options().docs)
+
+    def test_repeated_option_starts_empty(self) -> None:
+        """A second parse doesn't inherit the names of the first."""
+        parsed("--allow-host", "a")
+        self.assertEqual(parsed("--allow-host", "b").allow_host, ("b",))
+
+    def test_wrong_lines(self) -> None:
+        """Whatever is wrong is one line that says what."""
+        for arguments, words in (
+            (["--bogus"], "--bogus not recognized"),
+            (["--port"], "--port requires argument"),
+            (["--port", "http"], "--port must be a whole number from 0 to 65535, not 'http'."),
+            (["--no-gzip=no"], "--no-gzip must not have an argument"),
+            (["/srv/files"], "--storage DIR"),
+            (["--max-upload", "big"], "--max-upload must be a size"),
+        ):
+            with self.subTest(arguments=arguments):
+                self.assertIn(words, self.refusal(*arguments))
+
+    def test_help(self) -> None:
+        """The help fits a terminal, groups the options, and names units and defaults."""
+        shown = self.output("--help")
+        self.assertLessEqual(max(map(len, shown.splitlines())), 80)
+        for words in ("Listening:", "Uploads:", "--max-upload BYTES", "--drain SECONDS", "[default: 8080]"):
+            self.assertIn(words, shown)
+
+    def test_version(self) -> None:
+        """The version is PeerStor's, not Twisted's."""
+        self.assertEqual(self.output("--version"), f"PeerStor {__version__}\n")
+
+    def test_usage_line(self) -> None:
+        """The help tells the command that was used."""
+        self.assertIn("Usage: twistd", self.output("--help"))
+        self.assertIn("Usage: peerstor", self.output("peerstor", "--help", options=Foreground()))
+
+
+class TwistdTests(SynchronousTestCase):
+    @staticmethod
+    def twistd(*arguments: str) -> ServerOptions:
+        options = ServerOptions()
+        options.parseOptions([*arguments, "peerstor"])
+        return options
+
+    def test_foreground_has_no_pid_file(self) -> None:
+        """In the foreground no pid file is written unless one is named, be it by its default name."""
+        self.assertEqual(self.twistd("-n")["pidfile"], "")
+        self.assertEqual(self.twistd("--debug")["pidfile"], "")
+        self.assertEqual(self.twistd("-n", "--pidfile", "twistd.pid")["pidfile"], os.path.abspath("twistd.pid"))
+        self.assertEqual(self.twistd("-n", "--pidfile=x.pid")["pidfile"], os.path.abspath("x.pid"))
+
+    def test_daemon_keeps_its_pid_file(self) -> None:
+        """A daemon's pid file is twistd's matter."""
+        self.assertEqual(self.twistd()["pidfile"], os.path.abspath("twistd.pid"))
+
+    def test_chroot(self) -> None:
+        """A chroot would hide the storage after it was opened: refused in one line."""
+        with self.assertRaises(SystemExit) as caught:
+            self.twistd("--chroot", "/srv")
+        self.assertIn("--chroot can't be used", str(caught.exception.code))
+
+    def test_alone(self) -> None:
+        """The command of its own is twistd's foreground, with the same options and no search for plugins."""
+        config = Foreground()
+        config.parseOptions(["--nodaemon", "peerstor", "--port", "1"])
+        self.assertTrue(config["nodaemon"])
+        self.assertEqual(config["pidfile"], "")
+        assert isinstance(config.subOptions, Options)
+        self.assertEqual(config.subOptions.settings.port, 1)
+        self.assertEqual(config.loadedPlugins["peerstor"].tapname, "peerstor")
+
+
+class MakeServiceTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = scratch_folder(self)
+        self.built: list[tuple[Settings, list[socket.socket]]] = []
+        self.node = Service()
+        self.give_node(self.build)
+        self.patch(tap, "raise_descriptor_limit", lambda: None)
+        self.output = io.StringIO()
+        self.patch(tap, "_standard_output", lambda: self.output)
+
+    def give_node(self, build: Any) -> None:
+        stand_in = types.ModuleType("peerstor.node")
+        stand_in.build = build  # type: ignore[attr-defined]
+        self.patch_item(stand_in)
+
+    def patch_item(self, stand_in: types.ModuleType) -> None:
+        before = sys.modules.get("peerstor.node")
+        sys.modules["peerstor.node"] = stand_in
+        self.addCleanup(
+            lambda: (
+                sys.modules.pop("peerstor.node")
+                if before is None
+                else sys.modules.__setitem__("peerstor.node", before)
+            )
+        )
+        attribute = getattr(peerstor, "node", None)
+        peerstor.node = stand_in  # type: ignore[attr-defined,unused-ignore]
+        self.addCleanup(setattr, peerstor, "node", attribute)
+
+    def build(self, settings: Settings, sockets: list[socket.socket], reactor: object) -> IService:
+        for one in sockets:
+            self.addCleanup(one.close)
+        self.built.append((settings, sockets))
+        return self.node
+
+    def options(self, *arguments: str, **twistd: object) -> Options:
+        options = Options()
+        options.parent = UsageOptions()
+        options.parent.update({"nodaemon": True, **twistd})
+        options.parseOptions(
+            ["--host", "127.0.0.1", "--port", "0", "--storage", f"{self.folder}/data", *arguments]
+        )
+        return options
+
+    def test_builds(self) -> None:
+        """The node gets the settings and sockets that listen already; its storage is there."""
+        makeService(self.options())
+        ((settings, (one,)),) = self.built
+        self.assertEqual(settings.storage, os.fsencode(self.folder) + b"/data")
+        self.assertTrue(os.path.isdir(settings.storage))
+        self.assertEqual(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN), 1)
+
+    def test_announced_last(self) -> None:
+        """Where the server is gets said after its services have started."""
+        services = list(makeService(self.options()))  # type: ignore[call-overload]
+        self.assertIs(services[0], self.node)
+        self.assertIsInstance(services[-1], Announcement)
+
+    def test_said_once(self) -> None:
+        """In the foreground the lines stand bare on standard output; in the log too when that is a file."""
+        for twistd, printed, logged in (
+            ({}, True, False),
+            ({"logfile": "-"}, True, False),
+            ({"logfile": "x.log"}, True, True),
+            ({"syslog": True}, True, True),
+            ({"nodaemon": False}, False, True),
+        ):
+            with self.subTest(twistd=twistd):
+                announced = tap._announcement(parsed(), [], self.options(**twistd).parent or {})
+                self.assertEqual((announced._output is not None, announced._in_log), (printed, logged))
+
+    def test_refusals_are_one_line(self) -> None:
+        """What the node or a check refuses ends in SystemExit with its line, and the sockets are closed."""
+        kept: list[socket.socket] = []
+
+        def refuse(settings: Settings, sockets: list[socket.socket], reactor: object) -> IService:
+            kept.extend(sockets)
+            raise StartupError("The storage is already served by process 7.")
+
+        self.give_node(refuse)
+        with self.assertRaises(SystemExit) as caught:
+            makeService(self.options())
+        self.assertEqual(caught.exception.code, "peerstor: The storage is already served by process 7.")
+        self.assertEqual([one.fileno() for one in kept], [-1])
+
+    def test_checked_before_the_port(self) -> None:
+        """A storage that can't be used is refused before anything listens."""
+        self.patch(tap, "listen", lambda *_, **__: self.fail("listened"))
+        with self.assertRaises(SystemExit) as caught:
+            makeService(self.options("--storage", "/dev/null"))
+        self.assertIn("a file is in the way", str(caught.exception.code))
+
+
+class SettingsOfTests(SynchronousTestCase):
+    def test_flags_turn_their_setting(self) -> None:
+        """A flag turns its setting around; one that wasn't given leaves it."""
+        self.assertFalse(settings_of({"no-gzip": 1}).gzip)
+        self.assertTrue(settings_of({"no-gzip": 0}).gzip)
+        self.assertTrue(settings_of({"strict-port": 1}).strict_port)
