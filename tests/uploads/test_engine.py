@@ -141,7 +141,6 @@ class ResumableTests(EngineCase):
         """A file without bytes whose name is refused leaves no upload behind."""
         self.append(b"one")
         self.complete(3)
-        self.engine_key = key()
         self.world.now += 2 * 24 * 3600
         self.fault(Exists, self.completing(0, conflict=Conflict.REFUSE))
         self.assertEqual(self.world.part_files(), [])
@@ -425,17 +424,18 @@ class SlowDiskTests(EngineCase):
 
     def test_waiting_for_the_disk_is_not_silence(self) -> None:
         """A writer whose bytes wait for a slow disk is not stale."""
-        source, _ = self.begin()
+        source, first = self.begin()
         source.send(b"x" * 300_000)
         self.world.clock.advance(10)
         waiting = self.later(self.engine.append(key(), offset=0, source=Body(b"x"), length=1))
         self.failureResultOf(waiting, Busy)
         self.threads.release_all()
         source.end()
+        self.assertEqual(self.successResultOf(first), 300_000)
 
     def test_only_one_successor(self) -> None:
         """Of two that wait for a stale writer's bytes, the first takes its place and the second is refused."""
-        source, _ = self.begin()
+        source, first = self.begin()
         source.send(b"hello")
         self.world.clock.advance(0.5)
         self.threads.release_all()
@@ -444,6 +444,7 @@ class SlowDiskTests(EngineCase):
         second = self.later(self.engine.append(key(), offset=5, source=next_source, length=None))
         third = self.later(self.engine.append(key(), offset=5, source=third_source, length=None))
         self.threads.release_all()
+        self.failureResultOf(first, Busy)
         self.failureResultOf(third, Busy)
         next_source.send(b"!")
         next_source.end()

@@ -1,0 +1,171 @@
+"""The ledger's rows, and what becomes of them when the disk fails."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from peerstor.errors import NoSpace, StorageUnavailable
+from peerstor.uploads.ledger import Ledger
+from peerstor.uploads.parts import new_id
+from peerstor.uploads.records import Record, State, Stated, UploadKey
+
+
+def record(name: bytes = b"file", touched: float = 5.0) -> Record:
+    """A new upload's row."""
+    return Record(
+        id=new_id(),
+        key=UploadKey("guest", b"folder", name),
+        stated=Stated(10, "print", "session"),
+        boot_id="boot",
+        created=5.0,
+        touched=touched,
+        beside=True,
+    )
+
+
+class LedgerTests(SynchronousTestCase):
+    """On a real file."""
+
+    def setUp(self) -> None:
+        self.base = os.fsencode(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
+        self.folder = self.base + b"/storage"
+        os.mkdir(self.folder)
+        self.ledger = Ledger(path=self.folder + b"/uploads.db")
+        self.addCleanup(lambda: self.ledger.close())
+
+    def test_a_row_comes_back_as_it_was(self) -> None:
+        """Every field survives, also names that are no text and whatever state."""
+        row = record(b"\xff\n'")
+        self.ledger.begin(row)
+        self.ledger.close()
+        self.assertEqual(self.ledger.find(row.key), row)
+        self.ledger.note(row.id, offset=7, touched=9.0)
+        self.ledger.mark(row.id, 4)
+        self.ledger.intend(row.id, final=b"other", digest="d", offset=10)
+        found = self.ledger.find(row.key)
+        self.assertEqual(
+            found,
+            evolve(row, offset=10, touched=9.0, synced=4, state=State.PUBLISHING, final=b"other", digest="d"),
+        )
+        self.assertEqual(self.ledger.publishing(), (row.key,))
+        done = evolve(found, state=State.DONE, replaced=True, touched=11.0)
+        self.ledger.finish(done)
+        self.assertEqual(self.ledger.find(row.key), done)
+
+    def test_reopen_takes_an_intent_back(self) -> None:
+        """An intent that came to nothing leaves a partial upload."""
+        row = record()
+        self.ledger.begin(row)
+        self.ledger.intend(row.id, final=b"x", digest="d", offset=10)
+        changed = evolve(row, boot_id="next", offset=3, synced=3, stated=Stated(11, "other", None))
+        self.ledger.reopen(changed)
+        self.assertEqual(self.ledger.find(row.key), changed)
+
+    def test_a_new_upload_takes_the_row(self) -> None:
+        """A key has one row: the newest."""
+        self.ledger.begin(record())
+        newer = record()
+        self.ledger.begin(newer)
+        self.assertEqual(self.ledger.find(newer.key), newer)
+        self.assertEqual(self.ledger.part_ids(), {newer.id})
+
+    def test_old_rows(self) -> None:
+        """Partial uploads expire oldest first; finished ones are forgotten apart."""
+        old, older, young, done = record(b"1", 2.0), record(b"2", 1.0), record(b"3", 9.0), record(b"4", 1.0)
+        for row in (old, older, young, done):
+            self.ledger.begin(row)
+        self.ledger.finish(evolve(done, state=State.DONE, final=b"x", digest="d"))
+        self.assertEqual(self.ledger.expired(5.0), (older.key, old.key))
+        self.assertEqual(self.ledger.expired(5.0, limit=1), (older.key,))
+        self.assertEqual(self.ledger.part_ids(), {old.id, older.id, young.id})
+        self.ledger.forget_done(5.0)
+        self.assertIsNone(self.ledger.find(done.key))
+
+    def test_strays(self) -> None:
+        """Parts beside their target that have no row are remembered until they are gone."""
+        self.ledger.note_stray("id", b"folder")
+        self.ledger.close()
+        self.assertEqual(self.ledger.strays(), (("id", b"folder"),))
+        self.ledger.forget_stray("id")
+        self.assertEqual(self.ledger.strays(), ())
+
+    def test_storage_gone_and_back(self) -> None:
+        """While the folder is away calls fail clearly; when it is back its rows are there."""
+        row = record()
+        self.ledger.begin(row)
+        os.rename(self.folder, self.folder + b"-away")
+        with self.assertRaises(StorageUnavailable):
+            self.ledger.find(row.key)
+        with self.assertRaises(StorageUnavailable):
+            self.ledger.begin(record())
+        os.rename(self.folder + b"-away", self.folder)
+        self.assertEqual(self.ledger.find(row.key), row)
+
+    def test_file_removed(self) -> None:
+        """A file that somebody removed is made anew instead of being written unseen."""
+        self.ledger.begin(record())
+        for name in os.listdir(self.folder):
+            os.unlink(self.folder + b"/" + name)
+        row = record()
+        self.ledger.begin(row)
+        self.ledger.close()
+        self.assertEqual(self.ledger.find(row.key), row)
+
+    def test_not_a_ledger(self) -> None:
+        """A file that is something else, or a newer one's, is left alone."""
+        self.ledger.open()
+        self.ledger.close()
+        base = sqlite3.connect(self.folder + b"/uploads.db")
+        base.execute("PRAGMA user_version = 99")
+        base.close()
+        with self.assertRaises(StorageUnavailable):
+            self.ledger.open()
+        with open(self.folder + b"/uploads.db", "wb") as file:
+            file.write(b"something else entirely" * 500)
+        with self.assertRaises(StorageUnavailable):
+            self.ledger.find(record().key)
+
+    def test_without_fsync(self) -> None:
+        """Where nothing is to be synced, rows are written all the same."""
+        self.ledger.close()
+        self.ledger = Ledger(path=self.folder + b"/other.db", fsync=False)
+        row = record()
+        self.ledger.begin(row)
+        self.assertEqual(self.ledger.find(row.key), row)
+
+
+class FullDiskTests(SynchronousTestCase):
+    """On a file system of its own that is really full."""
+
+    def setUp(self) -> None:
+        self.base = os.fsencode(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", self.base], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.base], check=True)
+
+    def test_full(self) -> None:
+        """A full disk is said to be full, harms no row, and is forgotten once there is room."""
+        ledger = Ledger(path=self.base + b"/uploads.db")
+        self.addCleanup(ledger.close)
+        first = record(b"first")
+        ledger.begin(first)
+        with open(self.base + b"/filler", "wb", buffering=0) as file:
+            try:
+                while file.write(b"x" * 4096):
+                    pass
+            except OSError:
+                pass
+        with self.assertRaises(NoSpace):
+            for number in range(10_000):
+                ledger.begin(record(b"%d" % number))
+        self.assertEqual(ledger.find(first.key), first)
+        os.unlink(self.base + b"/filler")
+        last = record(b"last")
+        ledger.begin(last)
+        self.assertEqual(ledger.find(last.key), last)

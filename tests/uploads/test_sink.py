@@ -1,0 +1,224 @@
+"""The sink between a source and a part file."""
+
+import errno
+import os
+from typing import Any
+
+from blake3 import blake3
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from peerstor.errors import BodyCut, Stopping, TooLarge
+from peerstor.uploads.sink import BATCH, HIGH, LINGER, Sink
+from tests.fakes import HeldThreads, ImmediateThreads
+from tests.uploads.scaffold import Body, Source
+
+
+class Memory:
+    """A part file in memory that takes at most so many bytes a write, and so many in all."""
+
+    def __init__(self, *, room: int = 1 << 30, taken: int = 1 << 30) -> None:
+        self.data = bytearray()
+        self.writes = 0
+        self._room = room
+        self._taken = taken
+
+    def write(self, data: memoryview, position: int) -> int:
+        assert position == len(self.data), "not a prefix"
+        self.writes += 1
+        count = min(len(data), self._taken, self._room - len(self.data))
+        if count == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.data += data[:count]
+        return count
+
+
+class SinkTests(SynchronousTestCase):
+    """With threads that the test lets run."""
+
+    def setUp(self) -> None:
+        self.threads = HeldThreads()
+        self.clock = Clock()
+        self.part = Memory()
+        self.source = Source()
+
+    def take(self, length: int | None = None, **more: Any) -> tuple[Sink, "Deferred[int]"]:
+        sink = Sink(**{"part": self.part, "position": 0, "threads": self.threads, "clock": self.clock, **more})
+        return sink, Deferred.fromCoroutine(sink.take(self.source, length))
+
+    def test_interface(self) -> None:
+        """A sink is a consumer."""
+        verifyObject(IConsumer, self.take()[0])
+
+    def test_bounded(self) -> None:
+        """Above the high mark the producer is paused; it is resumed once a batch or less is left."""
+        sink, _ = self.take()
+        piece = b"x" * 65536
+        while not self.source.paused:
+            self.source.send(piece)
+        self.assertEqual(self.source.count, HIGH)
+        self.source.send(piece)
+        self.assertEqual(len(self.threads.waiting), 1)
+        while self.source.paused:
+            self.threads.release()
+        left = self.source.count - sink.written
+        self.assertLessEqual(left, BATCH)
+        self.assertGreater(left, 0)
+        self.assertEqual(self.source.pauses, 1)
+
+    def test_one_batch_at_a_time(self) -> None:
+        """However much waits, one thread is borrowed."""
+        self.take()
+        for _ in range(10):
+            self.source.send(b"x" * 100_000)
+            self.assertLessEqual(len(self.threads.waiting), 1)
+
+    def test_lingers(self) -> None:
+        """Less than a batch waits for more, but not for long."""
+        self.take()
+        self.source.send(b"x")
+        self.assertEqual(len(self.threads.waiting), 0)
+        self.clock.advance(LINGER)
+        self.assertEqual(len(self.threads.waiting), 1)
+
+    def test_end_waits_for_no_timer(self) -> None:
+        """At the end of the body everything is written at once, and no timer is left."""
+        _, taken = self.take()
+        self.source.send(b"x").end()
+        self.threads.release_all()
+        self.assertEqual(self.successResultOf(taken), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_tiny_pieces(self) -> None:
+        """Many tiny pieces are joined as they come."""
+        sink, taken = self.take()
+        for _ in range(20_000):
+            self.source.send(b"x")
+        self.assertLessEqual(len(sink._waiting), 2)
+        self.source.end()
+        self.threads.release_all()
+        self.assertEqual(self.successResultOf(taken), 20_000)
+        self.assertEqual(self.part.data, b"x" * 20_000)
+
+    def test_silence(self) -> None:
+        """Silence counts from the last byte, and only while nothing waits for the disk."""
+        sink, _ = self.take()
+        self.clock.advance(1)
+        self.assertEqual(sink.silence, 1)
+        self.source.send(b"x")
+        self.clock.advance(5)
+        self.assertEqual(sink.silence, 0)
+        self.threads.release_all()
+        self.assertEqual(sink.silence, 5)
+
+    def test_cut(self) -> None:
+        """A cut stops the producer at once, writes what arrived, and only then tells the reason."""
+        sink, taken = self.take()
+        self.source.send(b"hello")
+        sink.cut(Stopping())
+        self.assertTrue(self.source.stopped)
+        self.source.consumer.write(b"more")
+        self.assertNoResult(taken)
+        self.threads.release_all()
+        self.failureResultOf(taken, Stopping)
+        self.assertEqual((bytes(self.part.data), sink.written), (b"hello", 5))
+
+    def test_cut_before_the_producer_registers(self) -> None:
+        """A producer that comes after the cut is stopped."""
+        source = Source()
+        sink = Sink(part=self.part, position=0, threads=self.threads, clock=self.clock)
+        sink.cut(Stopping())
+        taken = Deferred.fromCoroutine(sink.take(source))
+        self.failureResultOf(taken, Stopping)
+        self.assertIsNone(source.consumer)
+
+    def test_source_that_never_answers(self) -> None:
+        """After a cut nobody waits for the source's own end."""
+
+        class Mute(Source):
+            def stopProducing(self) -> None:
+                self.stopped = True
+
+        self.source = Mute()
+        sink, taken = self.take()
+        sink.cut(Stopping())
+        self.failureResultOf(taken, Stopping)
+
+    def test_source_that_fails_at_once(self) -> None:
+        """A source that raises instead of delivering is a cut body."""
+
+        class Broken(Source):
+            def deliver(self, consumer: Any) -> Any:
+                raise RuntimeError("no")
+
+        self.source = Broken()
+        self.failureResultOf(self.take()[1], BodyCut)
+
+    def test_fault_of_the_source(self) -> None:
+        """A fault by which the source ends (a body over its maximum) is passed on as it is."""
+        _, taken = self.take()
+        self.source.consumer.unregisterProducer()
+        self.source.done.errback(TooLarge(7))
+        self.assertEqual(self.failureResultOf(taken, TooLarge).value.limit, 7)
+
+    def test_progress_holds_the_next_batch(self) -> None:
+        """While whoever is told of progress asks to wait, nothing more is written, and the client waits too."""
+        hold: Deferred[None] = Deferred()
+        sink, taken = self.take(progress=lambda offset: hold if not hold.called else None)
+        self.source.send(b"x" * HIGH)
+        self.threads.release()
+        self.source.send(b"y")
+        self.assertEqual(self.threads.waiting, [])
+        self.assertTrue(self.source.paused)
+        hold.callback(None)
+        self.threads.release_all()
+        self.assertFalse(self.source.paused)
+        self.source.end()
+        self.threads.release_all()
+        self.successResultOf(taken)
+        self.assertEqual(sink.written, HIGH + 1)
+
+    def test_defect_in_the_thread(self) -> None:
+        """Anything unexpected while writing ends the upload instead of leaving it to wait."""
+        self.part.write = None  # type: ignore[assignment, method-assign]
+        _, taken = self.take()
+        self.source.send(b"x").end()
+        self.threads.release_all()
+        self.failureResultOf(taken, OSError)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+
+class AnyBodyTests(SynchronousTestCase):
+    """For whatever arrives."""
+
+    @given(
+        pieces=st.lists(st.integers(0, 3 * BATCH // 2), max_size=6),
+        taken=st.sampled_from([1 << 14, 100_003, 1 << 30]),
+        room=st.one_of(st.none(), st.integers(0, 2 * BATCH)),
+        limit=st.one_of(st.none(), st.integers(0, 2 * BATCH)),
+        cut=st.booleans(),
+    )
+    def test_prefix(self, pieces: list[int], taken: int, room: int | None, limit: int | None, cut: bool) -> None:
+        """What is in the file is a prefix of the body, `written` is its length, the digest is the prefix's own."""
+        whole = b"".join(bytes([65 + number]) * size for number, size in enumerate(pieces))
+        part = Memory(room=1 << 30 if room is None else room, taken=taken)
+        hasher = blake3()
+        sink = Sink(part=part, position=0, threads=ImmediateThreads(), clock=Clock(), hasher=hasher, limit=limit)
+        done: list[Any] = []
+        Deferred.fromCoroutine(sink.take(Body(whole, cut=cut))).addBoth(done.append)
+        self.assertEqual(bytes(part.data), whole[: sink.written])
+        self.assertEqual(len(part.data), sink.written)
+        self.assertEqual(hasher.digest(), blake3(part.data).digest())
+        expected = min(len(whole), part._room, len(whole) if limit is None else limit)
+        self.assertEqual(sink.written, expected)
+        if expected == len(whole) and not cut:
+            self.assertEqual(done, [expected])
+        elif expected == len(whole):
+            done[0].trap(BodyCut)
+        else:
+            done[0].trap(OSError if part._room == expected and len(whole) > expected else TooLarge, TooLarge)
