@@ -61,10 +61,10 @@ class StorageCase(SynchronousTestCase):
         inode = os.stat(place).st_ino
 
         def guarded(real: Any) -> Any:
-            def call(source: Any, target: Any, *, src_dir_fd: int, dst_dir_fd: int, **rest: Any) -> None:
-                if (os.fstat(src_dir_fd).st_ino == inode) != (os.fstat(dst_dir_fd).st_ino == inode):
+            def call(source: Any, target: Any, **rest: Any) -> None:
+                if len({os.fstat(rest[key]).st_ino == inode for key in rest if key.endswith("dir_fd")}) > 1:
                     raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
-                real(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, **rest)
+                real(source, target, **rest)
 
             return call
 
