@@ -95,6 +95,7 @@ class Engine:
         self._threads = threads
         self._listeners = tuple(listeners)
         self._running = Running()
+        self._appending = Running()
         self._disk = Disk(threads=threads)
         self._loader = Loader(
             ledger=ledger, parts=parts, sandbox=sandbox, publisher=publisher, boot_id=boot_id, wall=wall
@@ -146,11 +147,19 @@ class Engine:
         if count:
             _log.info("{count} part files of a process that was killed were removed", count=count)
 
+    async def end_appends(self) -> None:
+        """Cut what can be resumed, and write and record what arrived; no append begins any more.
+
+        What can't be resumed may still come to its end until `stop`.
+        """
+        await self._appending.stop(Stopping())
+
     async def stop(self) -> None:
         """Cut what is being received, write and record what arrived, and close everything."""
         for loop in self._upkeep:
             if loop.running:
                 loop.stop()
+        await self.end_appends()
         await self._running.stop(Stopping())
         await self._shelf.empty()
         await self._ledger_threads.run(self._ledger.close)
@@ -197,7 +206,7 @@ class Engine:
         :raise BodyCut: the body ended before its end; what arrived is kept.
         """
         holder, stated = Holder(session=session), Stated(size, fingerprint, session)
-        return await self._running.run(self._append(holder, key, offset, source, length, stated), holder)
+        return await self._appending.run(self._append(holder, key, offset, source, length, stated), holder)
 
     async def complete(
         self,

@@ -25,7 +25,7 @@ class Visit:
     :ivar record: its row, or None.
     :ivar part: its open part file; None where it has none.
     :ivar offset: bytes that are good.
-    :ivar folder: whether the target's folder is there.
+    :ivar folder: whether the target's folder is there, and the disk that the upload was begun on.
     :ivar free: bytes that are left where the part lies, or would lie.
     :ivar recovered: whether a rename that a crash had cut off was found done.
     """
@@ -88,7 +88,7 @@ class Loader:
                 free = found.part.free()
             else:
                 free = 0 if folder is None else self._parts.free(folder.fd)
-            return evolve(found, folder=folder is not None, free=free)
+            return evolve(found, folder=folder is not None and found.folder, free=free)
         finally:
             if folder is not None:
                 folder.close()
@@ -141,11 +141,11 @@ class Loader:
             return _nothing()
         if record.state is State.DONE:
             if record.touched + REMEMBER >= self._wall():
-                return Visit(record, None, 0, folder=False, free=0)
+                return Visit(record, None, 0, folder=True, free=0)
             self._ledger.remove(record.id)
             return _nothing()
-        if record.beside and folder_fd < 0:
-            # The folder took the part with it, or is on a disk that is away: too early to forget the upload.
+        if record.beside and (folder_fd < 0 or not self._parts.beside(folder_fd)):
+            # The folder is gone, or the disk that was mounted on it: too early to forget the upload.
             return Visit(record, None, 0, folder=False, free=0)
         try:
             part = self._parts.open(record.id, beside=record.beside, folder_fd=folder_fd)
@@ -178,7 +178,7 @@ class Loader:
         )
         if fresh != evolve(record, offset=offset):
             self._ledger.reopen(fresh)
-        return Visit(fresh, part, offset, folder=False, free=0)
+        return Visit(fresh, part, offset, folder=True, free=0)
 
     def _recover(self, record: Record, part: OpenPart) -> bool:
         assert record.final is not None
@@ -190,8 +190,8 @@ class Loader:
     def _published(self, record: Record) -> Visit:
         done = evolve(record, state=State.DONE, touched=self._wall())
         self._ledger.finish(done)
-        return Visit(done, None, 0, folder=False, free=0, recovered=True)
+        return Visit(done, None, 0, folder=True, free=0, recovered=True)
 
 
 def _nothing() -> Visit:
-    return Visit(None, None, 0, folder=False, free=0)
+    return Visit(None, None, 0, folder=True, free=0)

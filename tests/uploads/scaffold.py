@@ -3,9 +3,11 @@
 import errno
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest import SkipTest
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -213,6 +215,17 @@ class World:
 def key(name: bytes = b"file.bin", folder: bytes = b"", principal: str = "guest") -> UploadKey:
     """The key of an upload."""
     return UploadKey(principal, folder, name)
+
+
+def mount_tmpfs(case: SynchronousTestCase, folder: bytes, size: str) -> None:
+    """Mount a small file system of its own for the rest of a test; skips it where we may not mount.
+
+    :param size: as mount(8) takes it, `256k`.
+    """
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", os.fsdecode(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        raise SkipTest("only root may mount")
+    case.addCleanup(subprocess.run, ["umount", "-l", os.fsdecode(folder)], check=True)
 
 
 class EngineCase(SynchronousTestCase):

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 
 from attrs import evolve
@@ -13,6 +12,7 @@ from peerstor.errors import NoSpace, StorageUnavailable
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import new_id
 from peerstor.uploads.records import Record, State, Stated, UploadKey
+from tests.uploads.scaffold import mount_tmpfs
 
 
 def record(name: bytes = b"file", touched: float = 5.0) -> Record:
@@ -146,8 +146,7 @@ class FullDiskTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.base = os.fsencode(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", self.base], check=True)
-        self.addCleanup(subprocess.run, ["umount", self.base], check=True)
+        mount_tmpfs(self, self.base, "256k")
 
     def test_full(self) -> None:
         """A full disk is said to be full, harms no row, and is forgotten once there is room."""
