@@ -4,10 +4,11 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IReactorSocket
+from twisted.internet.interfaces import IReactorSocket
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
@@ -65,7 +66,7 @@ class Listening(Service):
         self._reactor = reactor
         self._sockets = list(sockets)
         self._factory = factory
-        self._ports: list[IListeningPort] = []
+        self._ports: list[Any] = []  # IListeningPort, and reads like any descriptor
 
     def privilegedStartService(self) -> None:
         """Hand the sockets over, and close our copies of them."""
@@ -75,6 +76,14 @@ class Listening(Service):
                 self._ports.append(
                     self._reactor.adoptStreamPort(listener.fileno(), listener.family, self._factory)
                 )
+
+    def set_full(self, full: bool) -> None:
+        """Stop accepting for as long as the process has no descriptors to spare; the kernel queues meanwhile."""
+        for port in self._ports:
+            if full:
+                port.stopReading()
+            else:
+                port.startReading()
 
     def stopService(self) -> Deferred[None]:
         """Stop accepting; fires when every port is closed. Connections that are open stay."""

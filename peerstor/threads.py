@@ -1,7 +1,8 @@
 """A bounded pool of threads for what may block, with the reactor handed in."""
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from threading import Thread
+from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -15,6 +16,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _Daemon(Thread):
+    """A thread that doesn't keep a process alive which wants to end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "daemon": True})
+
+
+class _DaemonPool(ThreadPool):
+    threadFactory = _Daemon
+
+
 @implementer(IThreads)
 class Threads:
     """Runs functions in at most `size` threads of its own.
@@ -24,15 +36,21 @@ class Threads:
 
     def __init__(self, *, reactor: IReactorFromThreads, name: str, size: int) -> None:
         self._reactor = reactor
-        self._pool = ThreadPool(minthreads=0, maxthreads=size, name=name)
+        self._pool = _DaemonPool(minthreads=0, maxthreads=size, name=name)
 
     def start(self) -> None:
         """Begin to take work; before this, work waits in the queue."""
         self._pool.start()
 
-    def stop(self) -> None:
-        """Finish what was begun and end the threads (blocks until they have ended)."""
-        self._pool.stop()
+    def stop(self, patience: float) -> None:
+        """Finish what was begun and end the threads.
+
+        :param patience: seconds to wait for them; one that hangs in the disk is left behind, and as a daemon it
+            doesn't keep the process.
+        """
+        stopping = Thread(target=self._pool.stop, daemon=True)
+        stopping.start()
+        stopping.join(patience)
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         """See `IThreads`."""

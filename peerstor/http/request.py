@@ -27,6 +27,11 @@ class StreamingRequest(Request):
     channel: StreamingChannel
     defaultContentType = None
 
+    if TYPE_CHECKING:
+
+        def setHeader(self, name: bytes, value: bytes) -> None:
+            """Set a header of the answer; twisted's own has no annotations."""
+
     def __init__(self, channel: StreamingChannel, *args: Any, **kw: Any) -> None:
         super().__init__(channel, *args, **kw)
         self.body = BodyStream(None, length=0)

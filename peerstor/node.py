@@ -1,0 +1,258 @@
+"""The composition root: builds every part and hands each its collaborators; nothing else knows them all."""
+
+import os
+import resource
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from peerstor.access.anonymous import Anonymous
+from peerstor.accesslog import AccessLog
+from peerstor.errors import Fault
+from peerstor.http.request import StreamingRequest
+from peerstor.http.site import StreamingSite
+from peerstor.listen import Listening
+from peerstor.settings import Settings
+from peerstor.threads import Threads
+from peerstor.tree.private import PrivateFolder
+from peerstor.tree.publish import Publisher
+from peerstor.tree.sandbox import Sandbox
+from peerstor.tree.trash import Trash
+from peerstor.uploads.engine import Engine
+from peerstor.uploads.ledger import Ledger
+from peerstor.uploads.parts import PartStore
+from peerstor.web.changelog import ChangeLog
+from peerstor.web.errors import refusal_body
+from peerstor.web.site import build_root
+
+_log = Logger()
+
+DESCRIPTORS_KEPT = 200
+"""Descriptors that connections may not take: open files, part files, the ledger, the log."""
+
+SWEEP_EVERY = 3600.0
+"""Seconds between looks at the trash, which keeps things for days."""
+
+CUT_WITHIN = 1.0
+"""Seconds that what is left may take to end after it was cut."""
+
+
+class Node(Service):
+    """One running PeerStor: its parts, started and stopped in order."""
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        settings: Settings,
+        private: PrivateFolder,
+        pools: Sequence[Threads],
+        engine: Engine,
+        trash: Trash,
+        site: StreamingSite,
+        listening: Listening,
+        access_log: AccessLog | None,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._private = private
+        self._pools = pools
+        self._engine = engine
+        self._trash = trash
+        self._site = site
+        self._listening = listening
+        self._access_log = access_log
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = reactor
+        self._started: Deferred[None] | None = None
+
+    def privilegedStartService(self) -> None:
+        """Take over the sockets, while that is still allowed."""
+        super().privilegedStartService()
+        self._listening.privilegedStartService()
+
+    def startService(self) -> None:
+        """Open what must be opened after the fork and the change of user."""
+        super().startService()
+        self._private.write_pid()
+        for pool in self._pools:
+            pool.start()
+        if self._access_log is not None:
+            self._access_log.start()
+        self._started = Deferred.fromCoroutine(self._begin())
+        self._sweeping.start(SWEEP_EVERY, now=False)
+        self._listening.startService()
+
+    async def _begin(self) -> None:
+        try:
+            await self._engine.start()
+            await self._sweep()
+        except Fault as fault:
+            _log.error("The storage could not be made ready: {fault}", fault=fault)
+        except Exception:
+            _log.failure("The storage could not be made ready")
+
+    async def _sweep(self) -> None:
+        try:
+            count = await self._pools[0].run(self._trash.sweep)
+        except Fault as fault:
+            _log.warn("The trash could not be looked through: {fault}", fault=fault)
+        else:
+            if count:
+                _log.info("dropped {count} old things from the trash", count=count)
+
+    def stopService(self) -> Deferred[None]:
+        """End in good order: see `threats.md`, SIGTERM."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        """Stop accepting, flush and close resumable uploads, let the rest end within the drain time, then cut."""
+        await self._listening.stopService()
+        if self._started is not None:
+            await self._started
+        if self._sweeping.running:
+            self._sweeping.stop()
+        self._site.begin_stopping()
+        await self._engine.end_appends()
+        await self._wait_for_connections(self._settings.drain)
+        if self._site.connections:
+            _log.info("cut {count} connections that did not end", count=self._site.connections)
+            self._site.cut_all()
+            await self._wait_for_connections(CUT_WITHIN)
+        await self._engine.stop()
+        if self._access_log is not None:
+            await self._access_log.stop()
+        for pool in self._pools:
+            pool.stop(CUT_WITHIN)
+        self._private.close()
+
+    async def _wait_for_connections(self, seconds: float) -> None:
+        until = self._reactor.seconds() + seconds
+        while self._site.connections and self._reactor.seconds() < until:
+            await deferLater(self._reactor, 0.02)
+
+
+def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> IService:
+    """Build a node and claim its storage.
+
+    :param sockets: bound and listening.
+    :raise StartupError: the storage can't be used, or is in use.
+    """
+    private, sandbox = _open_storage(settings)
+    private.acquire_lock()
+    disk, syncs, ledger_pool, reads, coders, writing_log = pools = tuple(
+        Threads(reactor=reactor, name=name, size=size)
+        for name, size in (
+            ("disk", 8),
+            ("syncs", 4),
+            ("ledger", 1),
+            ("reads", 8),
+            ("coders", max(2, os.cpu_count() or 1)),
+            ("log", 1),
+        )
+    )
+    changes = ChangeLog()
+    trash = Trash(private=private, sandbox=sandbox)
+    publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync)
+    state = settings.state or os.path.join(settings.storage, b".peerstor")
+    engine = Engine(
+        ledger=Ledger(path=os.path.join(state, b"uploads.sqlite"), fsync=settings.fsync),
+        parts=PartStore(private=private),
+        publisher=publisher,
+        sandbox=sandbox,
+        threads=disk,
+        ledger_threads=ledger_pool,
+        sync_threads=syncs,
+        clock=reactor,
+        wall=time.time,
+        boot_id=boot_id(),
+        max_upload=settings.max_upload,
+        expiry=settings.upload_expiry_seconds,
+        fsync=settings.fsync,
+        listeners=(changes,),
+    )
+    root = build_root(
+        settings=settings,
+        access=Anonymous.at(settings.anonymous),
+        sandbox=sandbox,
+        publisher=publisher,
+        engine=engine,
+        disk=disk,
+        reads=reads,
+        coders=coders,
+        clock=reactor,
+        listeners=(changes,),
+    )
+    access_log = None
+    if settings.access_log is not None:
+        access_log = AccessLog(path=settings.access_log, threads=writing_log, clock=reactor)
+    site = StreamingSite(
+        root,
+        reactor=reactor,
+        refusal_body=refusal_body,
+        log=_logging_to(access_log),
+        per_address=settings.max_connections_per_address,
+        capacity=_capacity(),
+        full=lambda full: listening.set_full(full),
+    )
+    listening = Listening(reactor=reactor, sockets=sockets, factory=cast(Any, site))
+    return Node(
+        reactor=reactor,
+        settings=settings,
+        private=private,
+        pools=pools,
+        engine=engine,
+        trash=trash,
+        site=site,
+        listening=listening,
+        access_log=access_log,
+    )
+
+
+def boot_id() -> str:
+    """Tell one run of the machine from another; what the page cache held is lost between two of them."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:  # not Linux: the moment of the start, to the second
+        return f"up-since-{int(time.time() - time.monotonic())}"
+
+
+def _open_storage(settings: Settings) -> tuple[PrivateFolder, Sandbox]:
+    fd = os.open(settings.storage, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        private = PrivateFolder.open(fd, storage=settings.storage)
+    finally:
+        os.close(fd)
+    return private, Sandbox(settings.storage, private=private)
+
+
+def _capacity() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if soft == resource.RLIM_INFINITY else max(soft - DESCRIPTORS_KEPT, soft // 2)
+
+
+def _logging_to(access_log: AccessLog | None) -> Any:
+    if access_log is None:
+        return None
+
+    def log(request: StreamingRequest) -> None:
+        access_log.log(
+            address=getattr(request.client, "host", "-"),
+            method=request.method,
+            uri=request.uri,
+            protocol=request.clientproto,
+            status=request.code,
+            sent=request.sentLength,
+            referer=request.getHeader(b"referer"),
+            agent=request.getHeader(b"user-agent"),
+        )
+
+    return log

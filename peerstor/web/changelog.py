@@ -1,0 +1,32 @@
+"""One line in the log for each change of the tree."""
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from peerstor.interfaces import IChangeListener
+from peerstor.tree.paths import TreePath
+
+_log = Logger()
+
+
+@implementer(IChangeListener)
+class ChangeLog:
+    """Writes what changed, by whom; names with their control characters escaped."""
+
+    def published(self, path: bytes, size: int, by: str, replaced: bool) -> None:
+        """See `IChangeListener`."""
+        _log.info(
+            "{what} {path} ({size} bytes) by {by}",
+            what="replaced" if replaced else "stored",
+            path=_shown(path),
+            size=size,
+            by=by,
+        )
+
+    def removed(self, path: bytes, by: str) -> None:
+        """See `IChangeListener`."""
+        _log.info("moved {path} to the trash by {by}", path=_shown(path), by=by)
+
+
+def _shown(path: bytes) -> str:
+    return str(TreePath(tuple(path.split(b"/")), slash=False))

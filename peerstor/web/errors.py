@@ -1,0 +1,196 @@
+"""One table from faults to answers (`http.md`, section 5), and the one way an answer of that kind is written."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import frozen
+from twisted.logger import Logger
+from twisted.web.http import RESPONSES
+
+from peerstor import errors
+from peerstor.http.ranges import unsatisfied_range
+from peerstor.http.request import StreamingRequest
+from peerstor.web.negotiation import wanted_type
+from peerstor.web.pages import Pages
+
+_log = Logger()
+
+
+@frozen
+class Row:
+    """What a client is told of one kind of fault.
+
+    :param status: of HTTP.
+    :param code: for machines; never changes.
+    :param message: for people; may name the fault's own fields in braces.
+    :param fields: those of the fault's fields that stand in the JSON, and under which name.
+    :param headers: from the fault to further headers.
+    """
+
+    status: int
+    code: str
+    message: str
+    fields: Mapping[str, str] = {}
+    headers: Callable[[Any], Mapping[bytes, bytes]] = lambda _: {}
+
+
+def _retry(fault: Any) -> Mapping[bytes, bytes]:
+    return {b"Retry-After": b"%d" % fault.retry_after}
+
+
+def _soon(_: Any) -> Mapping[bytes, bytes]:
+    return {b"Retry-After": b"5"}
+
+
+def _challenge(_: Any) -> Mapping[bytes, bytes]:
+    return {b"WWW-Authenticate": b'Bearer realm="PeerStor"'}
+
+
+TABLE: dict[type[errors.Fault], Row] = {
+    errors.BadPath: Row(400, "bad_path", "This path cannot be used."),
+    errors.BadName: Row(400, "bad_name", "This name cannot be used."),
+    errors.BadNumber: Row(400, "bad_number", "{parameter} must be a whole number from 0 to 2^63-1."),
+    errors.BadRequest: Row(400, "bad_request", "{reason}"),
+    errors.BadType: Row(415, "bad_type", "{reason}"),
+    errors.LengthNeeded: Row(411, "length_needed", "Say how long the content is: Content-Length is missing."),
+    errors.TooLarge: Row(413, "too_large", "This is larger than the {limit} bytes allowed.", {"limit": "limit"}),
+    errors.WrongHost: Row(
+        421,
+        "wrong_host",
+        "This server doesn't know itself by that name. Its owner can allow it: --allow-host NAME",
+    ),
+    errors.CrossSite: Row(403, "cross_site", "Requests from other sites are not allowed."),
+    errors.LoginNeeded: Row(401, "login_needed", "Sign in first.", headers=_challenge),
+    errors.Forbidden: Row(403, "forbidden", "Not allowed."),
+    errors.TooMany: Row(429, "too_many", "Too many requests at once. Try again soon.", headers=_retry),
+    errors.NotFound: Row(404, "not_found", "Nothing here."),
+    errors.MethodRefused: Row(
+        405, "method", "Use {allow}.", headers=lambda fault: {b"Allow": ", ".join(fault.allowed).encode()}
+    ),
+    errors.IsFolder: Row(409, "is_folder", "This is a folder; its address ends in /."),
+    errors.NoParent: Row(409, "no_parent", "The folder that should hold this does not exist."),
+    errors.Exists: Row(409, "exists", "There is something of this name already."),
+    errors.PreconditionFailed: Row(412, "precondition", "It has changed in the meantime."),
+    errors.RangeNotSatisfiable: Row(
+        416,
+        "range",
+        "There are only {size} bytes.",
+        headers=lambda fault: {b"Content-Range": unsatisfied_range(fault.size)},
+    ),
+    errors.OffsetMismatch: Row(409, "offset_mismatch", "The upload is at byte {offset}.", {"offset": "offset"}),
+    errors.Busy: Row(409, "busy", "Another upload of this name is under way.", {"offset": "offset"}, _retry),
+    errors.OtherUpload: Row(
+        409, "other_upload", "A different file of this name was begun.", {"offset": "offset", "age": "age"}
+    ),
+    errors.NoSuchUpload: Row(409, "offset_mismatch", "The upload is at byte 0."),
+    errors.BodyCut: Row(400, "cut", "The content ended before its end."),
+    errors.NoSpace: Row(507, "no_space", "There is no room left.", {"free": "free"}),
+    errors.StorageUnavailable: Row(
+        503, "storage", "The storage cannot be used at the moment. Try again soon.", headers=_soon
+    ),
+    errors.Stopping: Row(503, "stopping", "The server is shutting down. Try again soon.", headers=_soon),
+    errors.Overloaded: Row(503, "overloaded", "Too much is going on. Try again soon.", headers=_soon),
+}
+
+EARLY = {400: "bad_request", 408: "too_slow", 414: "uri_too_long", 429: "too_many", 431: "headers_too_large"}
+"""Codes of the answers to what could not even be read as a request."""
+
+
+def refusal_body(status: int) -> tuple[bytes, bytes]:
+    """Give the media type and text of an answer to what could not be read as a request."""
+    message = RESPONSES.get(status, b"Refused").decode()
+    return b"application/json", _json({"error": EARLY.get(status, "bad_request"), "message": f"{message}."})
+
+
+class Errors:
+    """Answers faults, and logs what its owner should know."""
+
+    def __init__(self, *, pages: Pages) -> None:
+        self._pages = pages
+
+    def row(self, fault: errors.Fault) -> Row:
+        """Find the row of a fault's type, or of the nearest type above it.
+
+        :raise KeyError: the table has none.
+        """
+        for kind in type(fault).__mro__:
+            if kind in TABLE:
+                return TABLE[kind]
+        raise KeyError(type(fault))
+
+    def told(self, fault: errors.Fault) -> dict[str, Any]:
+        """Give what a client is told of a fault, as the JSON has it."""
+        row = self.row(fault)
+        known = {name: getattr(fault, name) for name in getattr(fault, "__match_args__", ())}
+        if isinstance(fault, errors.MethodRefused):
+            known["allow"] = ", ".join(fault.allowed)
+        told: dict[str, Any] = {"error": row.code, "message": row.message.format_map(known)}
+        for name, attribute in row.fields.items():
+            if getattr(fault, attribute) is not None:
+                told[name] = getattr(fault, attribute)
+        if isinstance(fault, errors.NoSuchUpload):
+            told["offset"] = 0
+        return told
+
+    def answer(self, request: StreamingRequest, error: BaseException) -> bytes:
+        """Set up the answer to an error and give its body.
+
+        A `Fault` is answered by the table. Anything else is a defect of ours: 500 with an id that stands in the
+        log beside the trace.
+        """
+        if isinstance(error, errors.Fault):
+            row, told = self.row(error), self.told(error)
+            status, headers = row.status, row.headers(error)
+            if status >= 500:
+                _log.warn("{told} {method} {uri}: {fault}", told=row.code, **_what(request), fault=str(error))
+            elif request.method not in (b"GET", b"HEAD", b"OPTIONS"):
+                _log.info("refused {method} {uri}: {told}", told=row.code, **_what(request))
+        else:
+            identity = secrets.token_hex(6)
+            status, headers = 500, {}
+            told = {"error": "internal", "message": f"Something went wrong ({identity}).", "id": identity}
+            what = _what(request)
+            _log.failure(
+                "internal error {id} at {method} {uri}", id=identity, method=what["method"], uri=what["uri"]
+            )
+        return self.write(request, status, told, headers)
+
+    def write(
+        self, request: StreamingRequest, status: int, told: Mapping[str, Any], headers: Mapping[bytes, bytes]
+    ) -> bytes:
+        """Set the status and headers of an error and give its body, in the form that the client can read."""
+        for stale in (b"etag", b"last-modified", b"content-encoding", b"content-disposition", b"accept-ranges"):
+            request.responseHeaders.removeHeader(stale)
+        request.setResponseCode(status)
+        for name, value in headers.items():
+            request.setHeader(name, value)
+        request.setHeader(b"cache-control", b"no-cache")
+        kind = "application/json"
+        if not request.path.startswith(b"/api/"):
+            request.responseHeaders.addRawHeader(b"vary", b"Accept")
+            kind = wanted_type(request.requestHeaders, ("text/plain", "text/html", "application/json"))
+        if kind == "application/json":
+            body = _json(told)
+        elif kind == "text/html":
+            body = self._pages.error(request, status, told["message"])
+        else:
+            body = f"{told['message']}\n".encode()
+        request.setHeader(
+            b"content-type", kind.encode() + (b"" if kind == "application/json" else b"; charset=utf-8")
+        )
+        request.setHeader(b"content-length", b"%d" % len(body))
+        return body
+
+
+def _what(request: StreamingRequest) -> dict[str, str]:
+    """Spell the request for the log: printable ASCII, and no query, which may hold a secret."""
+    return {
+        "method": request.method.decode("ascii", "backslashreplace"),
+        "uri": request.path.decode("ascii", "backslashreplace"),
+    }
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"

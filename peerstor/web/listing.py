@@ -1,0 +1,192 @@
+"""Answering with a folder: a page, JSON, or one link a line."""
+
+import json
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from attrs import frozen
+
+from peerstor.access.rights import Principal, Right
+from peerstor.errors import BadNumber, BadRequest
+from peerstor.http.request import StreamingRequest
+from peerstor.interfaces import IThreads
+from peerstor.tree.entries import Entry, Page, list_page
+from peerstor.tree.paths import TreePath
+from peerstor.tree.sandbox import Sandbox
+from peerstor.web.display import machine_time
+from peerstor.web.links import link_to
+from peerstor.web.negotiation import wanted_type
+from peerstor.web.pages import Pages, set_page_headers
+from peerstor.web.parameters import number, text
+
+Sort = Literal["name", "size", "mtime"]
+SORTS: tuple[Sort, ...] = ("name", "size", "mtime")
+
+LIMIT = 1000
+LIMIT_AT_MOST = 10_000
+"""Entries a page: more would only make a client wait for what it can ask for next."""
+
+FORMS = ("text/html", "application/json", "text/plain")
+
+
+@frozen
+class Wanted:
+    """What a client wants of a listing.
+
+    :param form: one of `FORMS`.
+    :param limit: entries.
+    """
+
+    form: str
+    sort: Sort
+    descending: bool
+    limit: int
+    cursor: str | None
+
+    @classmethod
+    def of(cls, request: StreamingRequest) -> "Wanted":
+        """Read it from a request.
+
+        :raise BadNumber, BadRequest: a parameter isn't one of those known.
+        """
+        sort = (text(request, b"sort") or b"name").decode("latin-1")
+        order = (text(request, b"order") or b"asc").decode("latin-1")
+        limit = number(request, b"limit")
+        if limit == 0:
+            raise BadNumber("limit")
+        if sort not in SORTS:
+            raise BadRequest("sort must be name, size or mtime.")
+        if order not in ("asc", "desc"):
+            raise BadRequest("order must be asc or desc.")
+        cursor = text(request, b"cursor")
+        return cls(
+            form=wanted_type(request.requestHeaders, FORMS),
+            sort=sort,
+            descending=order == "desc",
+            limit=min(limit or LIMIT, LIMIT_AT_MOST),
+            cursor=cursor.decode("latin-1") if cursor else None,
+        )
+
+    def query(self, **changed: Any) -> str:
+        """Write the query that wants the same but for what is changed; defaults are left out."""
+        values = {
+            "sort": changed.get("sort", self.sort),
+            "order": "desc" if changed.get("descending", self.descending) else "asc",
+            "limit": str(self.limit),
+            "cursor": changed.get("cursor", ""),
+        }
+        defaults = {"sort": "name", "order": "asc", "limit": str(LIMIT), "cursor": ""}
+        left = {name: value for name, value in values.items() if value != defaults[name]}
+        return "?" + urlencode(left) if left else "?"
+
+
+class Listings:
+    """Lists folders. Walking and rendering both run in a thread."""
+
+    def __init__(self, *, sandbox: Sandbox, threads: IThreads, pages: Pages) -> None:
+        self._sandbox = sandbox
+        self._threads = threads
+        self._pages = pages
+
+    async def answer(self, request: StreamingRequest, path: TreePath, principal: Principal) -> bytes:
+        """Answer GET or HEAD of a folder that exists.
+
+        :raise BadNumber, BadRequest: a parameter isn't one of those known.
+        :raise NotFound: the folder vanished meanwhile.
+        """
+        wanted = Wanted.of(request)
+        request.responseHeaders.addRawHeader(b"vary", b"Accept")
+        request.setHeader(b"cache-control", b"no-cache")
+        if wanted.form == "text/html":
+            set_page_headers(request)
+        elif wanted.form == "application/json":
+            request.setHeader(b"content-type", b"application/json")
+        else:
+            request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        if request.method == b"HEAD":  # nobody sees the entries, so nobody walks them
+            return b""
+        body, following = await self._threads.run(self._render, path, wanted, principal)
+        if following is not None:
+            target = f"{link_to(path)}{wanted.query(cursor=following)}"
+            request.setHeader(b"link", f'<{target}>; rel="next"'.encode())
+        request.setHeader(b"content-length", b"%d" % len(body))
+        return body
+
+    def _render(self, path: TreePath, wanted: Wanted, principal: Principal) -> tuple[bytes, str | None]:
+        page = list_page(
+            self._sandbox,
+            path,
+            sort=wanted.sort,
+            descending=wanted.descending,
+            limit=wanted.limit,
+            cursor=wanted.cursor,
+        )
+        if wanted.form == "application/json":
+            body = _json(path, page)
+        elif wanted.form == "text/plain":
+            body = "".join(f"{_href(path, entry)}\n" for entry in page.entries).encode()
+        else:
+            body = self._html(path, page, wanted, principal)
+        return body, page.next
+
+    def _html(self, path: TreePath, page: Page, wanted: Wanted, principal: Principal) -> bytes:
+        return self._pages.render(
+            "listing.html",
+            path=path,
+            crumbs=_crumbs(path),
+            rows=[
+                (_href(path, e), e.name, e.is_folder, e.size, _seconds(e), machine_time(_seconds(e)))
+                for e in page.entries
+            ],
+            columns=_columns(wanted),
+            first=wanted.cursor is None,
+            first_page=wanted.query(),
+            next_page=wanted.query(cursor=page.next) if page.next else None,
+            may_create=principal.may(Right.CREATE),
+        )
+
+
+def _href(folder: TreePath, entry: Entry) -> str:
+    return link_to(folder.child(entry.name, slash=entry.is_folder))
+
+
+def _seconds(entry: Entry) -> float:
+    """Give the time of modification in seconds, as near as a float comes to it."""
+    whole, rest = divmod(entry.mtime_ns, 10**9)
+    return whole + rest / 1e9
+
+
+def _json(path: TreePath, page: Page) -> bytes:
+    told = {
+        "path": path.display(),
+        "entries": [
+            {
+                "name": entry.name.decode("utf-8", "replace"),
+                "href": _href(path, entry),
+                "type": "folder" if entry.is_folder else "file",
+                "size": entry.size,
+                "mtime": _seconds(entry),
+            }
+            for entry in page.entries
+        ],
+        "next": page.next,
+    }
+    return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _crumbs(path: TreePath) -> list[tuple[str, bytes]]:
+    """Give the link and the name of each folder above and including this one, without the root."""
+    folders = [TreePath(path.parts[: count + 1], slash=True) for count in range(len(path.parts))]
+    return [(link_to(folder), folder.name) for folder in folders]
+
+
+def _columns(wanted: Wanted) -> list[dict[str, str | None]]:
+    """Give each column's title, the query that sorts by it (or turns it around), and its state."""
+    titles: dict[Sort, str] = {"name": "Name", "size": "Size", "mtime": "Modified"}
+    columns: list[dict[str, str | None]] = []
+    for sort, title in titles.items():
+        chosen = sort == wanted.sort
+        state = ("descending" if wanted.descending else "ascending") if chosen else None
+        query = wanted.query(sort=sort, descending=chosen and not wanted.descending)
+        columns.append({"key": sort, "title": title, "query": query, "state": state})
+    return columns

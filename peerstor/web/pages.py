@@ -1,0 +1,78 @@
+"""The pages that people see, and the files that those need."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from twisted.web.http import RESPONSES
+
+from peerstor.errors import NotFound
+from peerstor.http.media import media_type
+from peerstor.http.request import StreamingRequest
+from peerstor.web.display import human_size, human_time, visible
+
+PAGE_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Pages:
+    """Templates and static files, read once when the process starts.
+
+    The address of a static file holds a digest of all of them, so that it may be kept for ever and still is never
+    the wrong one.
+    """
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("peerstor.web", "templates"),
+            autoescape=select_autoescape(default=True),
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._static = _static_files()
+        self.digest = hashlib.sha256(b"".join(k + v for k, v in sorted(self._static.items()))).hexdigest()[:16]
+        self._environment.filters |= {"human_size": human_size, "human_time": human_time, "visible": visible}
+        self._environment.globals["static"] = lambda name: f"/-/static/{self.digest}/{name}"
+
+    def static(self, digest: str, name: str) -> tuple[str, bytes]:
+        """Give the media type and the bytes of a static file.
+
+        :raise NotFound: there is none of that name, or it was another version's.
+        """
+        content = self._static.get(os.fsencode(name))
+        if content is None or digest != self.digest:
+            raise NotFound()
+        return media_type(os.fsencode(name)), content
+
+    def render(self, template: str, **values: Any) -> bytes:
+        """Fill a template. Blocks for as long as that takes: call it in a thread where there is much to fill."""
+        return self._environment.get_template(template).render(**values).encode("utf-8", "replace")
+
+    def error(self, request: StreamingRequest, status: int, message: str) -> bytes:
+        """Set the headers of, and give, a page that says in words what went wrong."""
+        set_page_headers(request)
+        title = RESPONSES.get(status, b"Error").decode()
+        return self.render("error.html", status=status, title=title, message=message)
+
+
+def set_page_headers(request: StreamingRequest) -> None:
+    """Set what every page of our own has: nothing runs on it but our own scripts, and nobody frames it."""
+    request.setHeader(b"content-type", b"text/html; charset=utf-8")
+    request.setHeader(b"content-security-policy", PAGE_POLICY)
+    # Not no-referrer: our own form would then send `Origin: null`, and be refused.
+    request.setHeader(b"referrer-policy", b"same-origin")
+
+
+def _static_files() -> Mapping[bytes, bytes]:
+    folder = files("peerstor.web") / "static"
+    return MappingProxyType(
+        {entry.name.encode(): entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+    )

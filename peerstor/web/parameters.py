@@ -1,0 +1,78 @@
+"""Reading the parameters of a query, strictly."""
+
+import re
+
+from peerstor.errors import BadNumber, BadRequest
+from peerstor.http.request import StreamingRequest
+from peerstor.tree.publish import Conflict
+
+LARGEST = 2**63 - 1
+
+# Python's int() also takes +1, 1_0, blanks and other scripts' digits.
+_DIGITS = re.compile(rb"[0-9]{1,19}")
+
+
+def text(request: StreamingRequest, name: bytes) -> bytes | None:
+    """Give the value of a parameter; None where it is absent.
+
+    :raise BadRequest: it is there twice, and two readers might take two different ones.
+    """
+    values = (request.args or {}).get(name, [])
+    if len(values) > 1:
+        raise BadRequest(f"{name.decode('ascii')} is given more than once.")
+    return values[0] if values else None
+
+
+def flag(request: StreamingRequest, name: bytes) -> bool:
+    """Tell whether a parameter is there, with or without a value (twisted drops those without)."""
+    query = request.uri.partition(b"?")[2]
+    return any(field.partition(b"=")[0] == name for field in query.split(b"&"))
+
+
+def required(request: StreamingRequest, name: bytes) -> bytes:
+    """Give the value of a parameter.
+
+    :raise BadRequest: it is absent, or there twice.
+    """
+    value = text(request, name)
+    if value is None:
+        raise BadRequest(f"{name.decode('ascii')} is missing.")
+    return value
+
+
+def number(request: StreamingRequest, name: bytes) -> int | None:
+    """Give a parameter as a whole number; None where it is absent.
+
+    :raise BadNumber: it is anything but ASCII digits that count from 0 to 2^63-1.
+    """
+    value = text(request, name)
+    if value is None:
+        return None
+    if not _DIGITS.fullmatch(value) or int(value) > LARGEST:
+        raise BadNumber(name.decode("ascii"))
+    return int(value)
+
+
+def required_number(request: StreamingRequest, name: bytes) -> int:
+    """Give a parameter as a whole number.
+
+    :raise BadNumber: it is absent, or no such number.
+    """
+    value = number(request, name)
+    if value is None:
+        raise BadNumber(name.decode("ascii"))
+    return value
+
+
+def conflict(request: StreamingRequest, default: Conflict) -> Conflict:
+    """Tell what shall happen where a name is taken.
+
+    :raise BadRequest: the word isn't one of those known.
+    """
+    value = text(request, b"conflict")
+    if value is None:
+        return default
+    try:
+        return Conflict[value.decode("ascii", "replace").upper()] if value.islower() else Conflict[""]
+    except KeyError:
+        raise BadRequest("conflict must be rename, replace or refuse.") from None

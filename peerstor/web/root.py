@@ -1,0 +1,78 @@
+"""The root of all addresses: whose server this is, and which face an address belongs to."""
+
+from collections.abc import Mapping
+
+from twisted.web.resource import Resource
+
+from peerstor.errors import BadRequest, NotFound
+from peerstor.http.request import StreamingRequest
+from peerstor.tree.paths import TreePath
+from peerstor.web.cors import Cors
+from peerstor.web.crosssite import SAFE_METHODS
+from peerstor.web.errors import Errors
+from peerstor.web.hosts import KnownHosts
+from peerstor.web.links import tree_part
+
+PARAMETERS_AT_MOST = 100
+
+
+class Root(Resource):
+    """Hands each request to the face that its raw address names.
+
+    The tree's addresses never go through Klein's matching, which takes UTF-8 only and sees `%2F` decoded: its
+    app is given a constant address, and reads the raw one itself.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self, *, hosts: KnownHosts, cors: Cors, errors: Errors, tree: Resource, own: Mapping[bytes, Resource]
+    ) -> None:
+        """Make the root.
+
+        :param tree: the face of the storage tree; it sees one address, `/`.
+        :param own: the other faces, by the beginning of the addresses below `/api/` and `/-/` that they serve.
+        """
+        super().__init__()
+        self._hosts = hosts
+        self._cors = cors
+        self._errors = errors
+        self._tree = tree
+        self._own = own
+
+    def render(self, request: StreamingRequest) -> bytes | int:
+        """Answer a request, or have a face do it."""
+        request.setHeader(b"server", b"PeerStor")
+        request.setHeader(b"x-content-type-options", b"nosniff")
+        try:
+            self._hosts.check(request.getHeader(b"host"))
+            if request.method in SAFE_METHODS:
+                self._cors.set_headers(request)
+            if request.uri.count(b"&") >= PARAMETERS_AT_MOST:
+                raise BadRequest("There are too many parameters.")
+            face = self._face_of(request)
+        except Exception as error:
+            return self._errors.answer(request, error)
+        answer: bytes | int = face.render(request)
+        return answer
+
+    def _face_of(self, request: StreamingRequest) -> Resource:
+        if tree_part(request.path) is not None:
+            request.prepath, request.postpath = [], [b""]
+            return self._tree
+        try:
+            b"/".join(request.postpath or ()).decode("utf-8")
+        except UnicodeDecodeError:
+            raise NotFound() from None
+        for beginning, face in self._own.items():
+            if request.path.startswith(beginning):
+                return face
+        raise NotFound()
+
+
+def path_of(request: StreamingRequest) -> TreePath:
+    """Read the tree path of a request that the root gave to the tree's face.
+
+    :raise BadPath: it can't name anything.
+    """
+    return TreePath.from_url(tree_part(request.path) or b"")

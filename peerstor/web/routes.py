@@ -1,0 +1,105 @@
+"""Klein routes that can't be declared without saying which right they need."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, cast
+
+from klein import Klein
+from klein.resource import KleinResource
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from peerstor import errors
+from peerstor.access.rights import Right
+from peerstor.http.request import StreamingRequest
+from peerstor.web.cors import Cors
+from peerstor.web.errors import Errors
+from peerstor.web.guard import Guard
+
+Handler = Callable[..., Awaitable[bytes]]
+
+
+class Face(Protocol):
+    """What a class with routes has."""
+
+    guard: Guard
+    errors: Errors
+    cors: Cors
+
+
+class Routes:
+    """One Klein app, with the house's guard and errors on every route.
+
+    An error raised in one Klein app doesn't reach the handlers of another, so each app has them all. OPTIONS is
+    answered from the routes alone: before anybody is asked who they are, and without a look at the storage.
+    """
+
+    def __init__(self) -> None:
+        self._app = Klein()
+        self._app.url_map.merge_slashes = False
+        self._app.handle_errors(Exception)(cast(Any, _routing_failed))
+        self.needs: dict[tuple[str, str], Right] = {}
+        """The right that each (rule, method) needs."""
+
+    def on(self, rule: str, *methods: str, needs: Right) -> Callable[[Handler], Handler]:
+        """Declare a route.
+
+        :param rule: as werkzeug has them.
+        :param methods: GET brings HEAD with it.
+        :param needs: the right without which the handler isn't reached.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            names = (*methods, "HEAD") if "GET" in methods else methods
+            if (rule, "OPTIONS") not in self.needs:
+                self._declare_options(rule)
+            for method in names:
+                self.needs[rule, method] = needs
+
+            async def guarded(face: Face, request: StreamingRequest, **arguments: Any) -> bytes:
+                try:
+                    principal = face.guard.admit(request, needs)
+                    return await handler(face, request, principal, **arguments)
+                except CancelledError:
+                    raise
+                except Exception as error:
+                    return await face.guard.answer(request, error)
+
+            guarded.__name__ = handler.__name__
+            self._app.route(rule, methods=list(names))(guarded)
+            return handler
+
+        return declare
+
+    def allowed(self, rule: str) -> tuple[str, ...]:
+        """Give the methods of a rule, as `Allow` has them."""
+        return tuple(method for known, method in self.needs if known == rule)
+
+    def resource(self, face: Face) -> KleinResource:
+        """Give the resource that serves these routes with the handlers of `face`."""
+        return self._app.__get__(face, type(face)).resource()
+
+    def _declare_options(self, rule: str) -> None:
+        self.needs[rule, "OPTIONS"] = Right.NONE
+
+        async def options(face: Face, request: StreamingRequest, **_: Any) -> bytes:
+            request.setResponseCode(204)
+            request.setHeader(b"allow", ", ".join(self.allowed(rule)).encode())
+            face.cors.set_preflight(request)
+            return b""
+
+        # Two handlers of one name in one app: the later would silently answer both.
+        options.__name__ = f"options_{len(self.needs)}"
+        self._app.route(rule, methods=["OPTIONS"])(options)
+
+
+def _routing_failed(face: Face, request: StreamingRequest, failure: Failure) -> bytes:
+    """Answer what no route takes."""
+    error: Any = failure.value
+    if isinstance(error, MethodNotAllowed):
+        error = errors.MethodRefused(tuple(sorted(error.valid_methods or ())))
+    elif isinstance(error, HTTPException):
+        error = errors.NotFound()
+    return face.errors.answer(request, error)

@@ -1,0 +1,155 @@
+"""The face of the storage tree: a folder is a listing, a file is its bytes; PUT, DELETE and forms change it."""
+
+import os
+from collections.abc import Sequence
+
+from twisted.web.http_headers import Headers
+
+from peerstor.access.rights import Principal, Right
+from peerstor.errors import BadRequest, LengthNeeded, MethodRefused
+from peerstor.http.conditional import entity_tag
+from peerstor.http.request import StreamingRequest
+from peerstor.interfaces import IByteSource, IChangeListener, IThreads
+from peerstor.tree.paths import TreePath
+from peerstor.tree.publish import Conflict, Publisher
+from peerstor.tree.sandbox import Sandbox
+from peerstor.uploads.engine import Engine
+from peerstor.web.conditions import conditions, refuse_coding
+from peerstor.web.cors import Cors
+from peerstor.web.errors import Errors
+from peerstor.web.files import Files, Reading, read_small
+from peerstor.web.forms import Forms
+from peerstor.web.guard import Guard
+from peerstor.web.links import link_to
+from peerstor.web.listing import Listings
+from peerstor.web.root import path_of
+from peerstor.web.routes import Routes
+
+FILE_METHODS = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
+FOLDER_METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+
+
+class TreeFace:
+    """Klein sees one address, `/`; which entry is meant, the raw address says."""
+
+    routes = Routes()
+
+    def __init__(
+        self,
+        *,
+        guard: Guard,
+        errors: Errors,
+        cors: Cors,
+        sandbox: Sandbox,
+        publisher: Publisher,
+        engine: Engine,
+        reads: IThreads,
+        disk: IThreads,
+        files: Files,
+        listings: Listings,
+        forms: Forms,
+        listeners: Sequence[IChangeListener],
+    ) -> None:
+        """Make the face.
+
+        :param reads: where the tree is looked at.
+        :param disk: where it is changed.
+        :param listeners: told of what is deleted (the engine tells of what is published).
+        """
+        self.guard = guard
+        self.errors = errors
+        self.cors = cors
+        self._sandbox = sandbox
+        self._publisher = publisher
+        self._engine = engine
+        self._reads = reads
+        self._disk = disk
+        self._files = files
+        self._listings = listings
+        self._forms = forms
+        self._listeners = listeners
+
+    @routes.on("/", "GET", needs=Right.READ)
+    async def read(self, request: StreamingRequest, principal: Principal) -> bytes:
+        """Answer with the bytes of a file or the listing of a folder."""
+        path = path_of(request)
+        reading = await self._reads.run(self._open, path)
+        with reading.opened as opened:
+            if not opened.is_folder:
+                return await self._files.answer(request, path.name, reading)
+        if not path.slash:
+            return _redirect_to_folder(request, path)
+        return await self._listings.answer(request, path, principal)
+
+    @routes.on("/", "PUT", needs=Right.CREATE)
+    async def put(self, request: StreamingRequest, principal: Principal) -> bytes:
+        """Create or replace a file with the body."""
+        path = path_of(request)
+        if path.slash:
+            raise MethodRefused(FOLDER_METHODS)
+        if request.requestHeaders.hasHeader(b"content-range"):  # RFC 9110, section 14.5
+            raise BadRequest("A part of a file cannot be put; send the whole, or use the upload API.")
+        refuse_coding(request.requestHeaders)
+        if request.body.length is None and request.clientproto != b"HTTP/1.1":
+            raise LengthNeeded()
+        headers = request.requestHeaders
+        done = await self._engine.receive(
+            path,
+            source=IByteSource(request.body),
+            length=request.body.length,
+            conflict=Conflict.REPLACE,
+            may_replace=principal.may(Right.CHANGE),
+            by=principal.name,
+            check=lambda found: self._check_replacing(headers, principal, found),
+        )
+        request.setResponseCode(204 if done.replaced else 201)
+        request.setHeader(b"location", link_to(done.path).encode())
+        if done.stat is not None:
+            request.setHeader(b"etag", entity_tag(done.stat).encode())
+        if not done.replaced:
+            request.setHeader(b"content-length", b"0")
+        return b""
+
+    @routes.on("/", "DELETE", needs=Right.CHANGE)
+    async def delete(self, request: StreamingRequest, principal: Principal) -> bytes:
+        """Move a file or folder to the trash."""
+        path = path_of(request)
+        await self._disk.run(
+            self._publisher.delete, path, by=principal.name, check=conditions(request.requestHeaders)
+        )
+        for listener in self._listeners:
+            listener.removed(path.joined, principal.name)
+        request.setResponseCode(204)
+        return b""
+
+    @routes.on("/", "POST", needs=Right.CREATE)
+    async def post(self, request: StreamingRequest, principal: Principal) -> bytes:
+        """Store the files of a form in a folder."""
+        path = path_of(request)
+        reading = await self._reads.run(self._open, path)
+        with reading.opened as opened:
+            if not opened.is_folder:
+                raise MethodRefused(FILE_METHODS)
+        if not path.slash:
+            return _redirect_to_folder(request, path)
+        refuse_coding(request.requestHeaders)
+        return await self._forms.answer(request, path, principal)
+
+    def _open(self, path: TreePath) -> Reading:
+        return read_small(self._sandbox.open(path))
+
+    def _check_replacing(self, headers: Headers, principal: Principal, found: os.stat_result | None) -> None:
+        """Refuse what the right or a condition forbids: before the body, and again when it is to be published."""
+        if found is not None:
+            self.guard.require(principal, Right.CHANGE)
+        conditions(headers)(found)
+
+
+def _redirect_to_folder(request: StreamingRequest, path: TreePath) -> bytes:
+    """Send a client to the folder's own address; not for ever, since it may become a file."""
+    _, mark, query = request.uri.partition(b"?")
+    request.setResponseCode(307)
+    request.setHeader(b"location", link_to(TreePath(path.parts, slash=True)).encode() + mark + query)
+    request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"content-length", b"0")
+    return b""

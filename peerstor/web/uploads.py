@@ -1,0 +1,98 @@
+"""The resumable upload API (`http.md`, section 3): offset, chunk, complete, abandon."""
+
+import json
+from typing import Any
+
+from peerstor.access.rights import Principal, Right
+from peerstor.http.request import StreamingRequest
+from peerstor.interfaces import IByteSource
+from peerstor.tree.paths import TreePath
+from peerstor.tree.publish import Conflict
+from peerstor.uploads.engine import Engine
+from peerstor.uploads.records import UploadKey
+from peerstor.web.conditions import refuse_coding
+from peerstor.web.cors import Cors
+from peerstor.web.errors import Errors
+from peerstor.web.guard import Guard
+from peerstor.web.links import link_to
+from peerstor.web.parameters import conflict, number, required, required_number, text
+from peerstor.web.routes import Routes
+
+
+class UploadsFace:
+    """Each call names an upload by its folder and name; to whom it belongs, the guard says."""
+
+    routes = Routes()
+
+    def __init__(self, *, guard: Guard, errors: Errors, cors: Cors, engine: Engine) -> None:
+        self.guard = guard
+        self.errors = errors
+        self.cors = cors
+        self._engine = engine
+
+    @routes.on("/api/upload/offset", "GET", needs=Right.CREATE)
+    async def offset(self, request: StreamingRequest, principal: Principal) -> bytes:
+        """Tell how many bytes have arrived."""
+        key = _key(request, principal)
+        offset = await self._engine.offset(key, size=number(request, b"size"), fingerprint=_fingerprint(request))
+        return _json(request, {"offset": offset})
+
+    @routes.on("/api/upload/chunk", "POST", needs=Right.CREATE)
+    async def chunk(self, request: StreamingRequest, principal: Principal) -> bytes:
+        """Take the next bytes."""
+        key = _key(request, principal)
+        offset, size = required_number(request, b"offset"), number(request, b"size")
+        refuse_coding(request.requestHeaders)
+        following = await self._engine.append(
+            key,
+            offset=offset,
+            source=IByteSource(request.body),
+            length=request.body.length,
+            size=size,
+            fingerprint=_fingerprint(request),
+        )
+        return _json(request, {"nextOffset": following})
+
+    @routes.on("/api/upload/complete", "POST", needs=Right.CREATE)
+    async def complete(self, request: StreamingRequest, principal: Principal) -> bytes:
+        """Publish what has arrived."""
+        key, wish = _key(request, principal), conflict(request, Conflict.RENAME)
+        done = await self._engine.complete(
+            key,
+            size=required_number(request, b"size"),
+            conflict=wish,
+            may_replace=principal.may(Right.CHANGE),
+            fingerprint=_fingerprint(request),
+        )
+        told = {
+            "status": "ok",
+            "path": done.path.display(),
+            "href": link_to(done.path),
+            "size": done.size,
+            "blake3": done.digest,
+        }
+        return _json(request, told)
+
+    @routes.on("/api/upload/abandon", "POST", needs=Right.CREATE)
+    async def abandon(self, request: StreamingRequest, principal: Principal) -> bytes:
+        """Drop what has arrived."""
+        abandoned = await self._engine.abandon(_key(request, principal))
+        return _json(request, {"status": "ok", "abandoned": abandoned})
+
+
+def _key(request: StreamingRequest, principal: Principal) -> UploadKey:
+    folder = TreePath.from_parameter(text(request, b"dir") or b"/")
+    return UploadKey(principal.name, folder.joined, required(request, b"name"))
+
+
+def _fingerprint(request: StreamingRequest) -> str | None:
+    value = text(request, b"fingerprint")
+    return None if value is None else value.decode("utf-8", "surrogateescape")
+
+
+def _json(request: StreamingRequest, value: dict[str, Any]) -> bytes:
+    body = json.dumps(value).encode() + b"\n"
+    request.setHeader(b"content-type", b"application/json")
+    request.setHeader(b"cache-control", b"no-cache")
+    request.setHeader(b"content-length", b"%d" % len(body))
+    return body
