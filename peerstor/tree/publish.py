@@ -122,7 +122,8 @@ class Publisher:
         )
         self._sync_part(part)
         with self._sandbox.parent_of(target) as folder, stated(folder.fd):
-            if os.fstat(part.fd).st_dev != folder.stat.st_dev:
+            # Folders are compared: an overlay file system gives its files other device numbers than its folders.
+            if os.fstat(part.dir_fd).st_dev != folder.stat.st_dev:
                 return self._publish_copy(part, folder, order)
             try:
                 return self._publish(part, folder, order)

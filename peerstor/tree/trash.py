@@ -199,10 +199,10 @@ class Trash:
             return _Weighed(kept=kept, size=0, device=0)
 
     def _weighed(self, kept: Kept, dir_fd: int, name: str) -> _Weighed:
-        found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        size = _usage(dir_fd, name)
         disk = os.fstatvfs(dir_fd)
         room = int(disk.f_blocks * disk.f_frsize * self._keep_fraction)
-        return _Weighed(kept=kept, size=_usage(dir_fd, name), device=found.st_dev, room=room)
+        return _Weighed(kept=kept, size=size, device=os.fstat(dir_fd).st_dev, room=room)
 
     def _folder_of(self, kept: Kept) -> Opened:
         """Open the folder that it came from, by its note.
