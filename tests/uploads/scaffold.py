@@ -225,7 +225,7 @@ def mount_tmpfs(case: SynchronousTestCase, folder: bytes, size: str) -> None:
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", os.fsdecode(folder)]
     if subprocess.run(command, check=False, capture_output=True).returncode:
         raise SkipTest("only root may mount")
-    case.addCleanup(subprocess.run, ["umount", "-l", os.fsdecode(folder)], check=True)
+    case.addCleanup(subprocess.run, ["umount", "-l", os.fsdecode(folder)], check=False, capture_output=True)
 
 
 class EngineCase(SynchronousTestCase):

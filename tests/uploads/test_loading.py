@@ -233,6 +233,7 @@ class OtherFileSystemTests(EngineCase):
         away = self.base + b"/away"
         os.mkdir(away)
         run("mount", "--move", self.nested, away)
+        self.addCleanup(subprocess.run, ["umount", "-l", away], check=False, capture_output=True)
         self.boot()
         self.fault(NoParent, self.engine.append(self.where, offset=0, source=Body(b"x"), length=1))
         self.fault(NoParent, self.completing(5, key=self.where))

@@ -1,0 +1,245 @@
+"""What the verbs of a resumable upload do while they hold it."""
+
+from collections.abc import Callable
+
+from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from peerstor.errors import (
+    Fault,
+    NoParent,
+    NoSpace,
+    NoSuchUpload,
+    NotFound,
+    OffsetMismatch,
+    OtherUpload,
+    TooLarge,
+)
+from peerstor.interfaces import IByteSource, IThreads
+from peerstor.tree.publish import Conflict
+from peerstor.uploads.disk import Disk, disk_fault
+from peerstor.uploads.finishing import Finisher
+from peerstor.uploads.ledger import Ledger
+from peerstor.uploads.loading import Visit
+from peerstor.uploads.parts import new_id
+from peerstor.uploads.records import Completed, Record, Stated, UploadKey
+from peerstor.uploads.shelf import Shelf
+from peerstor.uploads.sink import Sink
+from peerstor.uploads.writers import Holder, Upload
+
+_log = Logger()
+
+
+class Resumable:
+    """The verbs of `Engine` for uploads in pieces, each on behalf of one holder; see there for what they raise."""
+
+    def __init__(
+        self,
+        *,
+        shelf: Shelf,
+        finisher: Finisher,
+        ledger: Ledger,
+        disk: Disk,
+        threads: IThreads,
+        ledger_threads: IThreads,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        max_upload: int | None,
+        announce: Callable[[Completed, str], None],
+    ) -> None:
+        """Make the verbs; the collaborators are those of `Engine`.
+
+        :param announce: told of each published file and the name of its principal.
+        """
+        self._announce = announce
+        self._shelf = shelf
+        self._finisher = finisher
+        self._ledger = ledger
+        self._disk = disk
+        self._threads = threads
+        self._ledger_threads = ledger_threads
+        self._clock = clock
+        self._wall = wall
+        self._max_upload = max_upload
+
+    async def offset(self, holder: Holder, key: UploadKey, stated: Stated) -> int:
+        """See `Engine.offset`."""
+        _check(key, stated)
+        upload = self._shelf.writing(key)
+        if upload is not None:
+            self._check_same(upload, stated)
+            return upload.offset
+        async with self._shelf.held(key, holder) as (upload, _):
+            self._check_same(upload, stated)
+            return upload.offset
+
+    async def append(
+        self,
+        holder: Holder,
+        key: UploadKey,
+        offset: int,
+        source: IByteSource,
+        length: int | None,
+        stated: Stated,
+    ) -> int:
+        """See `Engine.append`."""
+        _check(key, stated)
+        async with self._shelf.held(key, holder) as (upload, visit):
+            self._check_same(upload, stated)
+            if offset != upload.offset:
+                raise OffsetMismatch(upload.offset)
+            limit = self._check_room(upload, visit, length, stated)
+            await self._begin(upload, stated)
+            holder.check()
+            await self._write(holder, upload, source, length, limit)
+            return upload.settled
+
+    async def complete(
+        self,
+        holder: Holder,
+        key: UploadKey,
+        size: int,
+        conflict: Conflict,
+        may_replace: bool,
+        stated: Stated,
+    ) -> Completed:
+        """See `Engine.complete`."""
+        _check(key, stated)
+        async with self._shelf.held(key, holder) as (upload, visit):
+            record = upload.record
+            if record is not None and record.answers(size, stated):
+                return record.answer()
+            if not visit.folder:
+                raise NoParent()
+            self._check_whole(upload, size, stated)
+            begun = upload.partial is None
+            await self._begin(upload, stated)
+            try:
+                done = await self._finisher.finish(upload, conflict=conflict, may_replace=may_replace)
+            except Fault:
+                if begun and upload.part is not None:
+                    await self._shelf.drop(upload)
+                raise
+        self._announce(done, key.principal)
+        return done
+
+    async def abandon(self, holder: Holder, key: UploadKey) -> bool:
+        """See `Engine.abandon`."""
+        _check(key, Stated())
+        async with self._shelf.held(key, holder) as (upload, _):
+            if upload.partial is None:
+                return False
+            await self._shelf.drop(upload)
+            return True
+
+    async def recover(self, key: UploadKey) -> None:
+        """Finish what a crash cut off; where that cannot be done now, it is when somebody asks for the upload."""
+        try:
+            async with self._shelf.held(key, Holder(brief=True)):
+                return
+        except Fault as fault:
+            _log.warn("An upload that a crash cut off waits: {fault}", fault=fault)
+
+    async def drop_expired(self, key: UploadKey, before: float) -> bool:
+        """Drop a partial upload that last moved before a time, seconds since the epoch; tells whether it did."""
+        try:
+            async with self._shelf.held(key, Holder(brief=True)) as (upload, _):
+                record = upload.partial
+                if record is None or record.touched >= before:
+                    return False
+                await self._shelf.drop(upload)
+                return True
+        except Fault as fault:
+            _log.debug("An expired upload was left: {fault}", fault=fault)
+            return False
+
+    async def _begin(self, upload: Upload, stated: Stated) -> None:
+        """Begin an upload, where none is; take what is newly stated, where one is."""
+        record, now = upload.partial, self._wall()
+        if record is None:
+            fresh = Record(id=new_id(), key=upload.key, stated=stated, boot_id="", created=now, touched=now)
+            await self._shelf.begin(upload, fresh)
+            return
+        known = record.restated(stated, upload.settled)
+        if known != record.stated:
+            upload.record = evolve(record, stated=known, offset=upload.settled)
+            await self._ledger_threads.run(self._ledger.reopen, upload.record)
+
+    async def _write(
+        self, holder: Holder, upload: Upload, source: IByteSource, length: int | None, limit: int | None
+    ) -> None:
+        part, mark, record, begin = upload.part, upload.mark, upload.record, upload.settled
+        assert part is not None and record is not None
+        sink = Sink(
+            part=part,
+            position=begin,
+            threads=self._threads,
+            clock=self._clock,
+            hasher=upload.hasher,
+            limit=limit,
+            progress=(lambda offset: None) if mark is None else mark.written,
+        )
+        holder.writes(sink)
+        fault: Fault | None = None
+        try:
+            await sink.take(source, length)
+        except OSError as error:
+            fault = disk_fault(error, await self._disk.run(part.free))
+            raise fault from error
+        finally:
+            await self._settle(upload, sink.written, fault)
+
+    async def _settle(self, upload: Upload, written: int, fault: Fault | None) -> None:
+        """Record how far an upload has come, and mistrust what is in memory where the disk failed."""
+        record, mark = upload.record, upload.mark
+        assert record is not None
+        upload.settled = written
+        upload.record = evolve(record, offset=written, touched=self._wall())
+        await self._shelf.tell(self._ledger.note, record.id, offset=written, touched=upload.record.touched)
+        if mark is not None and mark.failed is not None:
+            await self._shelf.distrust(upload)
+        elif fault is not None and not isinstance(fault, NoSpace):
+            await self._shelf.close(upload)
+
+    # What the verbs refuse
+
+    def _check_same(self, upload: Upload, stated: Stated) -> None:
+        record = upload.partial
+        if record is not None and record.is_other(stated, upload.offset):
+            raise OtherUpload(upload.offset, max(0, int(self._wall() - record.touched)))
+
+    def _check_room(self, upload: Upload, visit: Visit, length: int | None, stated: Stated) -> int | None:
+        """Refuse a body that can't become part of the file; answers with the largest size the file may reach."""
+        size = stated.size
+        if size is None and upload.partial is not None:
+            size = upload.partial.stated.size
+        limit = min((one for one in (size, self._max_upload) if one is not None), default=None)
+        if self._max_upload is not None and size is not None and size > self._max_upload:
+            raise TooLarge(self._max_upload)
+        if limit is not None and upload.offset + (length or 0) > limit:
+            raise TooLarge(limit)
+        if not visit.folder:
+            raise NoParent()
+        need = size - upload.offset if size is not None else length
+        if need is not None and need > visit.free:
+            raise NoSpace(visit.free)
+        return limit
+
+    def _check_whole(self, upload: Upload, size: int, stated: Stated) -> None:
+        self._check_same(upload, stated)
+        record = upload.partial
+        if record is None:
+            if size != 0:
+                raise NoSuchUpload() if upload.record is None else OffsetMismatch(0)
+        elif upload.offset != size:
+            raise OffsetMismatch(upload.offset)
+        else:
+            self._check_same(upload, evolve(stated, size=size))
+
+
+def _check(key: UploadKey, stated: Stated) -> None:
+    if key.target.parent.has_private:
+        raise NotFound()
+    key.check()
+    stated.check()
