@@ -131,7 +131,9 @@ class AccessLog:
     async def _finish(self) -> None:
         if self._writing is not None:
             await self._writing
-        await self._write()
+        # Connections that are cut meanwhile add their lines.
+        while self._lines:
+            await self._write()
 
     async def _write(self) -> None:
         lines, self._lines = self._lines, []

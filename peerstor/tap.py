@@ -14,7 +14,7 @@ from twisted.python.usage import UsageError
 from peerstor import __version__
 from peerstor.addresses import access_lines, beyond_loopback
 from peerstor.announcement import Announcement, open_warning
-from peerstor.errors import StartupError
+from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.listen import listen
 from peerstor.readiness import acting_as, prepare, raise_descriptor_limit
 from peerstor.settings import Option, Settings
@@ -144,9 +144,14 @@ def makeService(options: Options) -> IService:
     try:
         return _assemble(options.settings, twistd, sockets)
     except StartupError as error:
-        for listener in sockets:
-            listener.close()
-        raise SystemExit(f"peerstor: {error}") from None
+        line = str(error)
+    except (StorageUnavailable, OSError) as error:
+        # The storage can go between two looks at it.
+        reason = error.reason if isinstance(error, StorageUnavailable) else error.strerror or str(error)
+        line = f"The storage folder can't be used: {reason.rstrip('.')}."
+    for listener in sockets:
+        listener.close()
+    raise SystemExit(f"peerstor: {line}")
 
 
 def _assemble(settings: Settings, twistd: Mapping[str, Any], sockets: list[socket.socket]) -> IService:

@@ -106,6 +106,17 @@ class AccessLogTests(SynchronousTestCase):
         self.assertEqual(self.written().count(b"\n"), 2)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_lines_while_stopping(self) -> None:
+        """What is logged while the last write runs is written too."""
+        threads = HeldThreads()
+        log = self.open(threads)
+        self.note(log, b"/1")
+        stopped = log.stop()
+        self.note(log, b"/2")
+        threads.release_all()
+        self.successResultOf(stopped)
+        self.assertEqual(self.written().count(b"\n"), 2)
+
     def test_lines_before_start(self) -> None:
         """Lines logged before the start are kept until then."""
         log = AccessLog(path=self.path, threads=ImmediateThreads(), clock=self.clock)

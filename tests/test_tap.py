@@ -17,7 +17,7 @@ import peerstor
 from peerstor import __version__, tap
 from peerstor.__main__ import Foreground
 from peerstor.announcement import Announcement
-from peerstor.errors import StartupError
+from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.settings import MIB, Settings
 from peerstor.tap import Options, makeService, settings_of
 from tests.scratch import scratch_folder
@@ -243,6 +243,22 @@ class MakeServiceTests(SynchronousTestCase):
             makeService(self.options())
         self.assertEqual(caught.exception.code, "peerstor: The storage is already served by process 7.")
         self.assertEqual([one.fileno() for one in kept], [-1])
+
+    def test_storage_that_goes(self) -> None:
+        """A storage that goes between the check and its use is one line as well."""
+        for fault, words in (
+            (StorageUnavailable("it was unmounted."), "can't be used: it was unmounted."),
+            (OSError(5, "Input/output error"), "can't be used: Input/output error."),
+        ):
+            with self.subTest(fault=fault):
+
+                def fail(*_: object, fault: Exception = fault) -> IService:
+                    raise fault
+
+                self.give_node(fail)
+                with self.assertRaises(SystemExit) as caught:
+                    makeService(self.options())
+                self.assertTrue(str(caught.exception.code).endswith(words), caught.exception.code)
 
     def test_checked_before_the_port(self) -> None:
         """A storage that can't be used is refused before anything listens."""
