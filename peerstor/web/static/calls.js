@@ -1,0 +1,110 @@
+/** @import { Answer, Send } from "./transport.js" */
+
+/** Seconds of silence after which a call counts as lost. Storing a large file waits for the disk. */
+const SILENCE = 60;
+const SILENCE_WHILE_STORING = 600;
+
+/** The server said no. */
+export class Refusal extends Error {
+  /** @param {Answer} answer */
+  constructor({ status, retryAfter, told }) {
+    super(typeof told.message === "string" ? told.message : `The server answered with status ${status}.`);
+    this.status = status;
+    this.retryAfter = retryAfter;
+    /** Machine-readable reason; empty where a proxy answered. */
+    this.code = typeof told.error === "string" ? told.error : "";
+    /** Where the upload is, bytes. */
+    this.offset = typeof told.offset === "number" ? told.offset : null;
+    /** How long ago the other upload was begun, seconds. */
+    this.age = typeof told.age === "number" ? told.age : null;
+  }
+}
+
+/**
+ * @typedef {object} Identity
+ * @property {string} folder path of the folder, percent-encoded as in links
+ * @property {string} name
+ * @property {number} size bytes
+ * @property {string} fingerprint
+ */
+
+/** @typedef {{ path: string, href: string }} Stored where the file stands now */
+
+/** The four calls of the upload API for one file. Each states size and fingerprint, so that two files never mix. */
+export class Calls {
+  #query;
+  #send;
+
+  /**
+   * @param {Identity} identity
+   * @param {Send} send
+   */
+  constructor({ folder, name, size, fingerprint }, send) {
+    this.#query = `dir=${folder}&${new URLSearchParams({ name, size: String(size), fingerprint })}`;
+    this.#send = send;
+  }
+
+  /**
+   * Ask how many bytes have arrived.
+   *
+   * @param {AbortSignal} signal
+   * @returns {Promise<number>}
+   * @throws {Refusal | ConnectionLost}
+   */
+  async offset(signal) {
+    return Number((await this.#call("GET", "offset", { signal })).offset);
+  }
+
+  /**
+   * Send the next bytes.
+   *
+   * @param {number} offset where they begin
+   * @param {ArrayBuffer} bytes
+   * @param {AbortSignal} signal
+   * @param {(bytes: number) => void} onProgress told how many of them have left
+   * @returns {Promise<number>} how many bytes of the file have arrived now
+   * @throws {Refusal | ConnectionLost}
+   */
+  async chunk(offset, bytes, signal, onProgress) {
+    const told = await this.#call("POST", `chunk?offset=${offset}`, { signal, body: bytes, onProgress });
+    return Number(told.nextOffset);
+  }
+
+  /**
+   * Have the file stored under its name. A repeat gives the same answer and stores nothing again.
+   *
+   * @param {AbortSignal} signal
+   * @returns {Promise<Stored>}
+   * @throws {Refusal | ConnectionLost}
+   */
+  async complete(signal) {
+    const told = await this.#call("POST", "complete", { signal, silence: SILENCE_WHILE_STORING });
+    return { path: String(told.path), href: String(told.href) };
+  }
+
+  /**
+   * Drop what has arrived.
+   *
+   * @param {AbortSignal} signal
+   * @returns {Promise<void>}
+   * @throws {Refusal | ConnectionLost}
+   */
+  async abandon(signal) {
+    await this.#call("POST", "abandon", { signal });
+  }
+
+  /**
+   * @param {"GET" | "POST"} method
+   * @param {string} call
+   * @param {{ signal: AbortSignal, silence?: number, body?: ArrayBuffer, onProgress?: (bytes: number) => void }} rest
+   * @returns {Promise<Record<string, unknown>>}
+   */
+  async #call(method, call, { silence = SILENCE, ...rest }) {
+    const url = `/api/upload/${call}${call.includes("?") ? "&" : "?"}${this.#query}`;
+    const answer = await this.#send({ method, url, silence, ...rest });
+    if (answer.status !== 200) {
+      throw new Refusal(answer);
+    }
+    return answer.told;
+  }
+}

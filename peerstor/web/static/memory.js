@@ -1,0 +1,99 @@
+const PREFIX = "peerstor:upload:";
+
+/** Milliseconds after which the server has dropped an unfinished upload, as it is set by default. */
+const KEPT = 7 * 24 * 3600 * 1000;
+
+/** @import { Identity } from "./calls.js" */
+
+/** @typedef {Identity & { sent: number, touched: number }} Remembered bytes sent; milliseconds since the epoch */
+
+/** Remembers unfinished uploads past a reload. Where the browser keeps nothing, nothing is remembered. */
+export class Memory {
+  #storage;
+
+  /** @param {Storage | null} storage */
+  constructor(storage) {
+    this.#storage = storage;
+  }
+
+  /**
+   * @param {Identity} identity
+   * @param {number} sent bytes
+   */
+  remember(identity, sent) {
+    const { size } = identity;
+    try {
+      this.#storage?.setItem(keyOf(identity), JSON.stringify({ size, sent, touched: Date.now() }));
+    } catch {
+      // full: the upload itself doesn't need it
+    }
+  }
+
+  /** @param {Identity} identity */
+  forget(identity) {
+    this.#storage?.removeItem(keyOf(identity));
+  }
+
+  /**
+   * @param {Identity} identity
+   * @returns {number} bytes sent; 0 where nothing is known
+   */
+  sent(identity) {
+    return this.in(identity.folder).find((known) => keyOf(known) === keyOf(identity))?.sent ?? 0;
+  }
+
+  /**
+   * List what is unfinished in a folder, and drop what has become too old.
+   *
+   * @param {string} folder
+   * @returns {Remembered[]}
+   */
+  in(folder) {
+    const storage = this.#storage;
+    if (!storage) {
+      return [];
+    }
+    const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? "");
+    const found = [];
+    for (const key of keys.filter((name) => name.startsWith(PREFIX))) {
+      const known = parse(key, storage.getItem(key));
+      if (known === null || known.touched < Date.now() - KEPT) {
+        storage.removeItem(key);
+      } else if (known.folder === folder) {
+        found.push(known);
+      }
+    }
+    return found.sort((a, b) => a.touched - b.touched);
+  }
+}
+
+/** @returns {Storage | null} the browser's storage; null where it is switched off */
+export function storage() {
+  try {
+    return globalThis.localStorage;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {Identity} identity */
+function keyOf({ folder, name, fingerprint }) {
+  return PREFIX + JSON.stringify([folder, name, fingerprint]);
+}
+
+/**
+ * @param {string} key
+ * @param {string | null} value
+ * @returns {Remembered | null}
+ */
+function parse(key, value) {
+  try {
+    const [folder, name, fingerprint] = JSON.parse(key.slice(PREFIX.length));
+    const { size, sent, touched } = JSON.parse(value ?? "");
+    const numbers = [size, sent, touched].every(Number.isFinite);
+    const texts = [folder, name, fingerprint].every((text) => typeof text === "string");
+    return numbers && texts ? { folder, name, fingerprint, size, sent, touched } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,57 @@
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+/** Not among them: joiners and selectors that emoji and many scripts are spelled with. */
+const HIDDEN = /(?!\u200c|\u200d|\ufe0e|\ufe0f|[\u{e0020}-\u{e007f}])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Give a name as text in which nothing hides: controls, and what turns the direction of text, as escapes.
+ *
+ * @param {string} name
+ */
+export function visible(name) {
+  return name.replace(HIDDEN, (hidden) => `\\u${(hidden.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`);
+}
+
+/**
+ * Give a size in three significant digits (powers of 1000).
+ *
+ * @param {number} bytes
+ */
+export function sizeInWords(bytes) {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${UNITS[unit]}`;
+}
+
+/**
+ * Give a duration in its largest sensible unit.
+ *
+ * @param {number} seconds
+ */
+export function durationInWords(seconds) {
+  if (seconds < 59.5) {
+    return `${Math.max(1, Math.round(seconds))} s`;
+  }
+  if (seconds < 3570) {
+    return `${Math.round(seconds / 60)} min`;
+  }
+  if (seconds < 36 * 3600) {
+    const minutes = Math.round(seconds / 60);
+    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  }
+  return `${Math.round(seconds / 86400)} days`;
+}
+
+/**
+ * Give a share of a whole in percent, never 100 before all is there.
+ *
+ * @param {number} part
+ * @param {number} whole
+ */
+export function percent(part, whole) {
+  return whole === 0 ? 100 : Math.floor((100 * part) / whole);
+}
