@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from blake3 import blake3
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
@@ -196,6 +196,7 @@ class SinkTests(SynchronousTestCase):
 class AnyBodyTests(SynchronousTestCase):
     """For whatever arrives."""
 
+    @settings(deadline=None)
     @given(
         pieces=st.lists(st.integers(0, 3 * BATCH // 2), max_size=6),
         taken=st.sampled_from([1 << 14, 100_003, 1 << 30]),
