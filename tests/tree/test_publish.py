@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import threading
+import time
 from typing import Any
 
 from peerstor.errors import (
@@ -343,6 +344,26 @@ class ConflictTests(PublishCase):
 
         self.run_all(run, parts)
         self.assertEqual(outcomes.count(None), 7)
+
+    def test_one_at_a_time_in_a_folder(self) -> None:
+        """While one chooses and takes a name, no other of the same folder looks at any."""
+        second: list[str] = []
+        thread = threading.Thread(
+            target=lambda part: self.publish("/b.txt", part=part, check=lambda found: second.append("looked")),
+            args=(self.part(),),
+        )
+
+        def intent(name: bytes) -> None:
+            thread.start()
+            (turn,) = self.publisher._turns._all.values()
+            deadline = time.monotonic() + 10
+            while turn.wanted_by < 2 and time.monotonic() < deadline:
+                time.sleep(0.001)
+            self.assertEqual((turn.wanted_by, second), (2, []))
+
+        self.publish("/a.txt", intent=intent)
+        thread.join(10)
+        self.assertEqual(second, ["looked"])
 
     def run_all(self, run: Any, parts: list[Part]) -> None:
         """Call it in a thread for each, and wait for all."""
