@@ -4,13 +4,10 @@ twisted.web spools a body before its handler runs. Everything that has to differ
 and in `request.py`; the private names of twisted that they touch are listed in `tests/http/test_twisted_names.py`.
 """
 
-from __future__ import annotations
-
 import re
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from attrs import frozen
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import connectionDone
@@ -22,39 +19,11 @@ from peerstor.http.body import BodyCut, BodyStream, Hold
 from peerstor.http.deadline import Deadline
 from peerstor.http.outflow import unsent
 from peerstor.http.request import StreamingRequest
-
-if TYPE_CHECKING:
-    from peerstor.http.site import StreamingSite
+from peerstor.http.seams import House
 
 TARGET_AT_MOST = 8 * 1024
 PIPELINED_AT_MOST = 16 * 1024
 ABSOLUTE_FORM = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-
-
-@frozen
-class Timeouts:
-    """How long a client may take, in seconds.
-
-    :param head: for the whole head of a request, however its bytes drip in.
-    :param idle: between two requests; longer than the 60 s of common proxies, so that they close first.
-    :param body: without a byte of the body, while the socket is read.
-    :param rate_window: over which a body must bring `rate` bytes a second on average.
-    :param rate: bytes a second.
-    :param held: for which a body may wait for its consumer; a bound on our own faults.
-    :param response: without the client taking a byte of the answer.
-    :param linger: for which an unwanted body is read and discarded before the connection is closed.
-    :param check: between two looks at a busy connection: the precision of `body` and `response`.
-    """
-
-    head: float = 10.0
-    idle: float = 65.0
-    body: float = 30.0
-    rate_window: float = 60.0
-    rate: int = 1000
-    held: float = 300.0
-    response: float = 60.0
-    linger: float = 5.0
-    check: float = 5.0
 
 
 class Phase(Enum):
@@ -69,7 +38,7 @@ class Phase(Enum):
 class StreamingChannel(HTTPChannel):
     """The protocol of one connection; see the module's docstring."""
 
-    site: StreamingSite
+    site: House
     transport: Any  # twisted's interfaces name a part each of what a stream transport offers
     _networkProducer: Any
     requestFactory: Any = StreamingRequest

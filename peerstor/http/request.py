@@ -1,7 +1,5 @@
 """A request that runs its handler when the headers are complete, and spools nothing."""
 
-from __future__ import annotations
-
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +7,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from peerstor.http.body import BodyCut, BodyStream
-
-if TYPE_CHECKING:
-    from peerstor.http.channel import StreamingChannel
+from peerstor.http.seams import Connection
 
 DRAIN_AT_MOST = 256 * 1024
 """Bytes of an unwanted body that are read for the sake of the connection; above, a new connection is cheaper."""
@@ -24,7 +20,7 @@ class StreamingRequest(Request):
     channel calls it at the end of the headers, and twisted.web's own later call is taken as the end of the body.
     """
 
-    channel: StreamingChannel
+    channel: Connection  # type: ignore[assignment]
     defaultContentType = None
 
     if TYPE_CHECKING:
@@ -32,7 +28,7 @@ class StreamingRequest(Request):
         def setHeader(self, name: bytes, value: bytes) -> None:
             """Set a header of the answer; twisted's own has no annotations."""
 
-    def __init__(self, channel: StreamingChannel, *args: Any, **kw: Any) -> None:
+    def __init__(self, channel: Connection, *args: Any, **kw: Any) -> None:
         super().__init__(channel, *args, **kw)
         self.body = BodyStream(None, length=0)
         self.expects_continue = False

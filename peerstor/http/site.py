@@ -10,8 +10,9 @@ from twisted.web.http import RESPONSES, datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from peerstor.http.channel import StreamingChannel, Timeouts
+from peerstor.http.channel import StreamingChannel
 from peerstor.http.request import StreamingRequest
+from peerstor.http.timeouts import Timeouts
 
 
 def plain_refusal(status: int) -> tuple[bytes, bytes]:

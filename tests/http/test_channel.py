@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.http.body import BodyCut, BodyTaken, BodyTooLarge, DeliveryStopped
-from peerstor.http.channel import Timeouts
 from peerstor.http.request import DRAIN_AT_MOST, StreamingRequest
+from peerstor.http.timeouts import Timeouts
 from tests.http.wire import Plain, Secure, answer
 
 

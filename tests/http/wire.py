@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -155,10 +156,8 @@ class Secure(Plain):
         self._client.set_connect_state()
         self.protocol.makeConnection(self.wire)
         for _ in range(4):
-            try:
+            with contextlib.suppress(SSL.WantReadError):
                 self._client.do_handshake()
-            except SSL.WantReadError:
-                pass
             self._exchange()
 
     def _exchange(self) -> None:

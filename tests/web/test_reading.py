@@ -43,10 +43,8 @@ ODD_NAMES = (
 
 
 class Reading(SynchronousTestCase):
-    house_settings: dict[str, Any] = {}
-
     def setUp(self) -> None:
-        self.house = House(**self.house_settings)
+        self.house = House()
         self.addCleanup(self.house.close)
         self.get = self.house.get
 

@@ -1,0 +1,50 @@
+"""What the parts of a connection ask of each other, so that none has to import the one above it."""
+
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+
+from peerstor.http.timeouts import Timeouts
+
+
+class House(Protocol):
+    """What a connection asks of the site that made it."""
+
+    reactor: IReactorTime
+    timeouts: Timeouts
+    stopping: bool
+
+    def admit(self, channel: Any) -> bool:
+        """Count a new connection; tell whether its address may have one more."""
+
+    def forget(self, channel: Any) -> None:
+        """Take a connection that has ended off the books."""
+
+    def refusal(self, status: int, headers: dict[bytes, bytes]) -> bytes:
+        """Write the whole answer to a request that could not be read."""
+
+    def log(self, request: Any) -> None:
+        """Tell whoever keeps the access log of a request that ended."""
+
+
+class Connection(Protocol):
+    """What a request asks of its connection (and what its body does: `peerstor.http.body.Flow`)."""
+
+    site: House
+    persistent: bool
+    continue_sent: bool
+
+    def answered_early(self, request: Any) -> None:
+        """Decide what becomes of the rest of a body that nobody wants."""
+
+    def abort(self) -> None:
+        """Close at once and drop what was not yet sent."""
+
+    def body_wanted(self) -> None:
+        """See `Flow`."""
+
+    def body_held(self) -> None:
+        """See `Flow`."""
+
+    def body_released(self) -> None:
+        """See `Flow`."""
