@@ -35,8 +35,7 @@ def access_lines(
 ) -> list[str]:
     """Say where the server is reached, `Access at: http://<ip>:<port>`, one line for each address.
 
-    The one that a browser on the LAN would use stands first. Loopback stands there only when there is no
-    other.
+    The one that a browser on the LAN would use stands first, loopback last.
 
     :param sockets: the sockets that listen.
     :param machine: tells the machine's addresses.
@@ -97,11 +96,11 @@ def _shown(
     # A socket bound to :: serves IPv4 too.
     serving = [one for one in machine() if bound.version == 6 or one.address.version == 4]
     others = [one for one in serving if not one.address.is_loopback and not _needs_zone(one.address)]
-    if not others:
-        loopbacks = sorted({one.address for one in serving if one.address.is_loopback}, key=_by_family)
-        return loopbacks or [ip_address("127.0.0.1" if bound.version == 4 else "::1")]
-    routes = list(outward())
-    return [one.address for one in sorted(others, key=lambda one: _rank(one, routes))]
+    routes = list(outward()) if others else []
+    loopbacks = sorted({one.address for one in serving if one.address.is_loopback}, key=_by_family)
+    return [one.address for one in sorted(others, key=lambda one: _rank(one, routes))] + (
+        loopbacks or [ip_address("127.0.0.1" if bound.version == 4 else "::1")]
+    )
 
 
 def _needs_zone(address: IPAddress) -> bool:
