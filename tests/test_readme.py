@@ -24,7 +24,7 @@ class Readme(SynchronousTestCase):
         table = README.replace("\\|", "/")
         for setting in fields(Settings):
             option: Option = setting.metadata[Option]
-            row = re.search(rf"^\| `--{option.name}(?: [^`]*)?` \| ([^|]*) \|", table, re.MULTILINE)
+            row = re.search(rf"^\| `--{option.name}(?: [^`]*)?` \|([^|]*)\|", table, re.MULTILINE)
             self.assertIsNotNone(row, option.name)
             assert row is not None
             if option.default:
