@@ -108,12 +108,14 @@ class ResumableTest(SlowCase):
         self.assertEqual(self.names(), [])  # what is partial is never visible
         offset = self.call("GET", "offset", **identity)["offset"]
         self.assertGreater(offset, SIZE // 4)
-        self.assertIn(f" {100 * offset // SIZE} %", reminder.text_content() or "")
+        promised = int(re.findall(r"(\d+) %", reminder.text_content() or "")[0])
+        self.assertGreater(promised, 25)
+        self.assertLessEqual(promised, 100 * offset // SIZE)  # what was under way may arrive yet
 
         self.speed_up()
         self.choose(source)
         self.wait_done("long.bin")
-        self.assertEqual(self.begun_at[0], offset)
+        self.assertGreaterEqual(self.begun_at[0], offset)
         self.assertLess(self.strait.passed, SIZE - offset + MIB)
         self.assert_stored(source)
         self.assertEqual(reminder.count(), 0)
