@@ -89,7 +89,7 @@ class Finisher:
         try:
             await upload.mark.reach_end()
         except OSError as error:
-            await self._shelf.distrust(upload)
+            await self._shelf.close(upload)
             raise disk_fault(error) from error
 
     def _publish(

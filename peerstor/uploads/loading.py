@@ -66,6 +66,7 @@ class Loader:
         self._publisher = publisher
         self._boot_id = boot_id
         self._wall = wall
+        self._mistrusted: dict[str, int] = {}
 
     def visit(self, key: UploadKey, part: OpenPart | None, record: Record | None, offset: int) -> Visit:
         """Look at an upload before anything is done with it.
@@ -108,6 +109,13 @@ class Loader:
                 self._ledger.remove(record.id)
                 raise
 
+    def mistrust(self, record: Record, synced: int) -> None:
+        """Let only the first `synced` bytes of an upload count when it is loaded next; doesn't block.
+
+        Its row says so too, but the disk that failed to sync the part may fail to take the row.
+        """
+        self._mistrusted[record.id] = synced
+
     def drop(self, record: Record, part: OpenPart | None) -> None:
         """Remove a part file, then its row.
 
@@ -115,7 +123,7 @@ class Loader:
         """
         if part is not None:
             self._parts.discard(part)
-        self._ledger.remove(record.id)
+        self._remove(record)
 
     def sweep(self) -> int:
         """Remove what killed processes left behind and no row speaks of; answers with how many files it was."""
@@ -161,7 +169,7 @@ class Loader:
         """The part has got its name, or somebody removed it."""
         if record.state is State.PUBLISHING:
             return self._published(record)
-        self._ledger.remove(record.id)
+        self._remove(record)
         return _nothing()
 
     def _load_with_part(self, record: Record, part: OpenPart) -> Visit:
@@ -169,15 +177,18 @@ class Loader:
             self._parts.release(part)
             return self._published(record)
         size = part.size()
-        offset = size if record.boot_id == self._boot_id else min(size, record.synced)
+        synced = max(record.synced, self._mistrusted.get(record.id, 0))
+        trusted = record.boot_id == self._boot_id and record.id not in self._mistrusted
+        offset = size if trusted else min(size, synced)
         if offset < size:
             part.truncate(offset)
         # The mark never was behind the file's end, unless somebody cut the file; then the file is right.
         fresh = evolve(
-            record, state=State.PARTIAL, boot_id=self._boot_id, offset=offset, synced=min(record.synced, offset)
+            record, state=State.PARTIAL, boot_id=self._boot_id, offset=offset, synced=min(synced, offset)
         )
         if fresh != evolve(record, offset=offset):
             self._ledger.reopen(fresh)
+        self._mistrusted.pop(record.id, None)
         return Visit(fresh, part, offset, folder=True, free=0)
 
     def _recover(self, record: Record, part: OpenPart) -> bool:
@@ -186,6 +197,10 @@ class Loader:
             return self._publisher.recover(part.part, record.key.target.parent.child(record.final))
         except (NotFound, NoParent):
             return False
+
+    def _remove(self, record: Record) -> None:
+        self._ledger.remove(record.id)
+        self._mistrusted.pop(record.id, None)
 
     def _published(self, record: Record) -> Visit:
         done = evolve(record, state=State.DONE, touched=self._wall())

@@ -191,15 +191,14 @@ class Resumable:
             await self._settle(upload, sink.written, fault)
 
     async def _settle(self, upload: Upload, written: int, fault: Fault | None) -> None:
-        """Record how far an upload has come, and mistrust what is in memory where the disk failed."""
+        """Record how far an upload has come, and forget what is in memory where the disk failed."""
         record, mark = upload.record, upload.mark
         assert record is not None
         upload.settled = written
         upload.record = evolve(record, offset=written, touched=self._wall())
         await self._shelf.tell(self._ledger.note, record.id, offset=written, touched=upload.record.touched)
-        if mark is not None and mark.failed is not None:
-            await self._shelf.distrust(upload)
-        elif fault is not None and not isinstance(fault, NoSpace):
+        unsynced = mark is not None and mark.failed is not None
+        if unsynced or (fault is not None and not isinstance(fault, NoSpace)):
             await self._shelf.close(upload)
 
     # What the verbs refuse

@@ -101,21 +101,20 @@ class Shelf:
             await self._disk.run(self._loader.drop, record, part)
 
     async def close(self, upload: Upload) -> None:
-        """Close the part file of an upload that the caller holds; it is loaded again when next asked for."""
-        part = upload.part
+        """Close the part file of an upload that the caller holds; it is loaded again when next asked for.
+
+        Where a sync has failed, whoever loads it, in this process or the next, lets only what was synced count.
+        """
+        record, part, mark = upload.record, upload.part, upload.mark
         await self._quiet(upload)
         upload.closed()
         upload.record = None
+        if record is not None and mark is not None and mark.failed is not None:
+            self._loader.mistrust(record, mark.synced)
+            await self.tell(self._ledger.reopen, evolve(record, boot_id=DAMAGED, synced=mark.synced))
         if part is not None:
             with suppress(Fault):
                 await self._disk.run(self._parts.release, part)
-
-    async def distrust(self, upload: Upload) -> None:
-        """Close an upload whose sync has failed: from now on only what is marked as synced counts."""
-        record, mark = upload.record, upload.mark
-        await self.close(upload)
-        if record is not None and mark is not None:
-            await self.tell(self._ledger.reopen, evolve(record, boot_id=DAMAGED, synced=mark.synced))
 
     async def tell(self, write: Callable[..., None], *args: object, **kwargs: object) -> None:
         """Write to the ledger what it can do without: a failure is logged, and the file itself knows."""
@@ -138,7 +137,7 @@ class Shelf:
 
     async def _visit(self, upload: Upload) -> Visit:
         if upload.mark is not None and upload.mark.failed is not None:
-            await self.distrust(upload)
+            await self.close(upload)
         before = upload.part
         try:
             visit = await self._disk.run(self._loader.visit, upload.key, before, upload.record, upload.settled)
