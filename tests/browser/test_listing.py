@@ -73,7 +73,9 @@ class OddNamesTest(BrowserCase):
         for name in (b"<b>bold<i>", "\u202egpj.exe".encode(), b"tab\there", "😀 שלום".encode()):
             (self.storage / os.fsdecode(name)).touch()
         self.go()
-        self.assertEqual(sorted(self.names()), sorted(["<b>bold<i>", "\\u202egpj.exe", "tab\\u0009here", "😀 שלום"]))
+        self.assertEqual(
+            sorted(self.names()), sorted(["<b>bold<i>", "\\u202egpj.exe", "tab\\u0009here", "😀 שלום"])
+        )
 
     def test_nothing_in_a_name_runs(self) -> None:
         """No name of a file or folder changes the page."""
@@ -137,7 +139,9 @@ class WayAroundTest(BrowserCase):
         seen = self.names()
         for _ in range(2):
             self.page.get_by_role("link", name="Next page").click()
-            self.page.wait_for_function("first => document.querySelector('tbody bdi').textContent > first", arg=seen[-1])
+            self.page.wait_for_function(
+                "first => document.querySelector('tbody bdi').textContent > first", arg=seen[-1]
+            )
             seen += self.names()
         self.assertEqual(seen, ["0", "1", "2", "3", "4"])
         self.assertEqual(self.page.get_by_role("link", name="Next page").count(), 0)
@@ -148,7 +152,7 @@ class WayAroundTest(BrowserCase):
     def test_download(self) -> None:
         """The link to download stores the file's bytes under its name."""
         content = os.urandom(3_000_000)
-        (self.storage / "ein ü \"quoted\" name.html").write_bytes(content)
+        (self.storage / 'ein ü "quoted" name.html').write_bytes(content)
         self.go()
         with self.page.expect_download() as download:
             self.page.get_by_role("link", name="Download").click()

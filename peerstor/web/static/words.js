@@ -24,7 +24,7 @@ export function sizeInWords(bytes) {
     value /= 1000;
     unit += 1;
   }
-  return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${UNITS[unit]}`;
+  return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(3))}\u00a0${UNITS[unit]}`;
 }
 
 /**
@@ -34,16 +34,16 @@ export function sizeInWords(bytes) {
  */
 export function durationInWords(seconds) {
   if (seconds < 59.5) {
-    return `${Math.max(1, Math.round(seconds))} s`;
+    return `${Math.max(1, Math.round(seconds))}\u00a0s`;
   }
   if (seconds < 3570) {
-    return `${Math.round(seconds / 60)} min`;
+    return `${Math.round(seconds / 60)}\u00a0min`;
   }
   if (seconds < 36 * 3600) {
     const minutes = Math.round(seconds / 60);
-    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+    return `${Math.floor(minutes / 60)}\u00a0h ${minutes % 60}\u00a0min`;
   }
-  return `${Math.round(seconds / 86400)} days`;
+  return `${Math.round(seconds / 86400)}\u00a0days`;
 }
 
 /**

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Backoff } from "../../../peerstor/web/static/backoff.js";
+import { Calls, Refusal } from "../../../peerstor/web/static/calls.js";
+import { Transfer } from "../../../peerstor/web/static/resumable.js";
+import { ConnectionLost } from "../../../peerstor/web/static/transport.js";
+
+/** @import { Answer, Question } from "../../../peerstor/web/static/transport.js" */
+
+const IDENTITY = { folder: "/a%20b/", name: "ü&?.bin", size: 10, fingerprint: "f" };
+
+/** A server that keeps one upload, and fails as it is told to. */
+class Server {
+  stored = "";
+  done = "";
+  asked = /** @type {string[]} */ ([]);
+  /** What happens to the next calls instead, by their name: an answer, a lost call, or a lost answer. */
+  mishaps = /** @type {Record<string, (Answer | "call lost" | "answer lost")[]>} */ ({});
+
+  /**
+   * @param {Question} question
+   * @returns {Promise<Answer>}
+   */
+  send = async ({ url, body }) => {
+    const { pathname, searchParams } = new URL(url, "http://server");
+    const call = pathname.split("/").at(-1) ?? "";
+    this.asked.push(call);
+    assert.equal(searchParams.get("dir"), "/a b/");
+    assert.equal(searchParams.get("name"), IDENTITY.name);
+    assert.equal(searchParams.get("size"), "10");
+    assert.equal(searchParams.get("fingerprint"), "f");
+    const mishap = this.mishaps[call]?.shift();
+    if (mishap === "call lost") throw new ConnectionLost();
+    if (mishap && mishap !== "answer lost") return mishap;
+    const answer = this.#answer(call, Number(searchParams.get("offset")), body ?? new ArrayBuffer(0));
+    if (mishap === "answer lost") throw new ConnectionLost();
+    return answer;
+  };
+
+  /**
+   * @param {string} call
+   * @param {number} offset
+   * @param {ArrayBuffer} body
+   */
+  #answer(call, offset, body) {
+    if (call === "offset") return reply(200, { offset: this.done ? 0 : this.stored.length });
+    if (call === "chunk" && offset === this.stored.length) {
+      this.stored += new TextDecoder().decode(body);
+      return reply(200, { nextOffset: this.stored.length });
+    }
+    if (call === "complete" && this.stored.length === 10) {
+      this.done = this.stored;
+      return reply(200, { status: "ok", path: "/a b/ü&?.bin", href: "/a%20b/x" });
+    }
+    return reply(409, { error: "offset_mismatch", message: "", offset: this.stored.length });
+  }
+}
+
+/**
+ * @param {number} status
+ * @param {Record<string, unknown>} told
+ * @param {number | null} retryAfter
+ * @returns {Answer}
+ */
+function reply(status, told, retryAfter = null) {
+  return { status, told, retryAfter };
+}
+
+/**
+ * @param {Server} server
+ * @param {{ allSent?: boolean, rest?: (seconds: number, signal: AbortSignal) => Promise<void> }} [options]
+ */
+function transfer(server, { allSent, rest } = {}) {
+  const waited = /** @type {number[]} */ ([]);
+  const made = new Transfer({
+    file: new Blob(["0123456789"]),
+    calls: new Calls(IDENTITY, server.send),
+    backoff: new Backoff(() => 0.5),
+    rest: rest ?? (async (seconds) => void waited.push(seconds)),
+    observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
+    chunk: 4,
+    allSent,
+  });
+  return { run: () => made.run(new AbortController().signal), made, waited };
+}
+
+test("a file goes in chunks from where the server is", async () => {
+  const server = new Server();
+  server.stored = "012";
+  const { run, waited } = transfer(server);
+  assert.equal((await run()).href, "/a%20b/x");
+  assert.equal(server.done, "0123456789");
+  assert.deepEqual(server.asked, ["offset", "chunk", "chunk", "complete"]);
+  assert.deepEqual(waited, []);
+});
+
+for (const mishap of /** @type {const} */ (["call lost", "answer lost"])) {
+  test(`${mishap}: nothing is sent twice, nothing is left out`, async () => {
+    const server = new Server();
+    server.mishaps = { offset: ["call lost"], chunk: [mishap, mishap], complete: [mishap, mishap] };
+    await transfer(server).run();
+    assert.equal(server.done, "0123456789");
+    // Once all is there, only `complete` is asked again: after it has gone well, the offset is 0.
+    assert.deepEqual(server.asked.slice(-3), ["complete", "complete", "complete"]);
+  });
+}
+
+test("what passes by itself is waited out, as long as the server asks and longer each time", async () => {
+  const server = new Server();
+  const busy = reply(409, { error: "busy", offset: 0 }, 7);
+  server.mishaps = { chunk: [busy, reply(503, {}), reply(500, {}), reply(429, {}), reply(408, {})] };
+  const { run, waited } = transfer(server);
+  await run();
+  assert.equal(server.done, "0123456789");
+  assert.deepEqual(waited, [7, 0.75, 1.5, 3, 6]);
+});
+
+test("the offset that a mismatch tells is the truth, forth and back", async () => {
+  const server = new Server();
+  server.stored = "01234";
+  server.mishaps = { offset: [reply(200, { offset: 0 })] };
+  await transfer(server).run();
+  assert.equal(server.done, "0123456789");
+
+  const forgetful = new Server();
+  forgetful.mishaps = { offset: [reply(200, { offset: 8 })] };
+  await transfer(forgetful).run();
+  assert.equal(forgetful.done, "0123456789");
+});
+
+test("a server that contradicts itself is not asked for ever", async () => {
+  const server = new Server();
+  server.mishaps = { chunk: [reply(409, { error: "offset_mismatch", offset: 0 })] };
+  await assert.rejects(transfer(server).run(), Refusal);
+  const larger = new Server();
+  larger.mishaps = { chunk: [reply(409, { error: "offset_mismatch", offset: 11 })] };
+  await assert.rejects(transfer(larger).run(), Refusal);
+});
+
+for (const [status, error] of /** @type {[number, string][]} */ ([
+  [400, "bad_name"],
+  [401, "login_needed"],
+  [403, "forbidden"],
+  [409, "other_upload"],
+  [413, "too_large"],
+  [507, "no_space"],
+])) {
+  test(`${error} stops with the server's words, and another run goes on`, async () => {
+    const server = new Server();
+    server.mishaps = { chunk: [reply(status, { error, message: "In words." })] };
+    const { run, waited } = transfer(server);
+    await assert.rejects(run(), { code: error, message: "In words." });
+    assert.deepEqual(waited, []);
+    await run();
+    assert.equal(server.done, "0123456789");
+  });
+}
+
+test("a visit that ended while the file was being stored asks for that answer alone", async () => {
+  const server = new Server();
+  server.stored = server.done = "0123456789";
+  await transfer(server, { allSent: true }).run();
+  assert.deepEqual(server.asked, ["complete"]);
+
+  const gone = new Server();
+  await transfer(gone, { allSent: true }).run();
+  assert.equal(gone.done, "0123456789");
+});
+
+test("a pause ends the run with its reason", async () => {
+  const server = new Server();
+  server.mishaps = { chunk: ["call lost"] };
+  const controller = new AbortController();
+  const { made } = transfer(server, {
+    rest: async (_, signal) => {
+      controller.abort("paused");
+      throw signal.reason;
+    },
+  });
+  await assert.rejects(made.run(controller.signal), (reason) => reason === "paused");
+  await made.run(new AbortController().signal);
+  assert.equal(server.done, "0123456789");
+});
