@@ -75,9 +75,7 @@ def add_name(part: Part, folder: Opened, name: bytes) -> bool:
 def copy_near(part: Part, folder: Opened) -> Part:
     """Copy the part into the folder under a private name, synced; its descriptor is the caller's to close."""
     name = near_name(part)
-    # One of an earlier attempt that a crash cut off.
-    with suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder.fd)
+    drop_copy(part, folder)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, stat.S_IMODE(os.fstat(part.fd).st_mode) & 0o777, dir_fd=folder.fd)
     try:
@@ -92,6 +90,12 @@ def copy_near(part: Part, folder: Opened) -> Part:
 def near_name(part: Part) -> bytes:
     """Name the copy: always the same for one part, so that what a crash left is found and replaced."""
     return b".peerstor-%s.copy" % part.name
+
+
+def drop_copy(part: Part, folder: Opened) -> None:
+    """Remove a copy of the part that an attempt left here which a crash cut off; does nothing where there is none."""
+    with suppress(FileNotFoundError):
+        os.unlink(near_name(part), dir_fd=folder.fd)
 
 
 def holds(folder: Opened, name: bytes, part: Part) -> bool:

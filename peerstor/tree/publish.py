@@ -12,7 +12,7 @@ from attrs import frozen
 from peerstor.errors import BadName, Exists, Forbidden, IsFolder, NoParent, NotFound
 from peerstor.tree.faults import stated
 from peerstor.tree.paths import TreePath, check_new_name
-from peerstor.tree.placing import Part, add_name, copy_near, free_name, holds, lstat, near_name
+from peerstor.tree.placing import Part, add_name, copy_near, drop_copy, free_name, holds, lstat
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
@@ -149,11 +149,22 @@ class Publisher:
             if not holds(folder, target.name, part):
                 return False
             self._sync_folder(folder)
-            with suppress(FileNotFoundError):
-                os.unlink(near_name(part), dir_fd=folder.fd)
+            drop_copy(part, folder)
             with suppress(FileNotFoundError):
                 os.unlink(part.name, dir_fd=part.dir_fd)
             return True
+
+    def give_up(self, part: Part, target: TreePath) -> None:
+        """Remove what a crash in the middle of `publish` left near the target of a part that nobody wants. Blocks.
+
+        :raise StorageUnavailable: it cannot be removed.
+        """
+        try:
+            folder = self._sandbox.parent_of(target)
+        except (NotFound, NoParent):
+            return
+        with folder, stated(folder.fd):
+            drop_copy(part, folder)
 
     def delete(self, path: TreePath, *, by: str, check: Check | None = None) -> None:
         """Move a file or folder to the trash; of a link, the link. Blocks.

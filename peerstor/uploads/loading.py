@@ -119,10 +119,14 @@ class Loader:
     def drop(self, record: Record, part: OpenPart | None) -> None:
         """Remove a part file, then its row.
 
-        :raise OSError: the part could not be removed; the row stays too.
+        :raise OSError, StorageUnavailable: the part could not be removed; the row stays too.
         """
         if part is not None:
-            self._parts.discard(part)
+            try:
+                self._publisher.give_up(part.part, record.key.target)
+                part.remove()
+            finally:
+                self._parts.release(part)
         self._remove(record)
 
     def sweep(self) -> int:

@@ -283,3 +283,47 @@ class BindMountTests(EngineCase):
         self.assertEqual(self.world.part_files(), [])
         self.complete(5, key=where)
         self.assertEqual(os.listdir(self.base + b"/elsewhere"), [b"file.bin"])
+
+
+class CopyLeftTests(EngineCase):
+    """A crash in the middle of publishing to another file system than the part's."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        os.mkdir(self.root + b"/usb")
+        self.where = key(folder=b"usb")
+        self.append(b"hello", key=self.where)
+        mount_tmpfs(self, self.root + b"/usb", "1m")
+        self.crash()
+        [copy] = os.listdir(self.root + b"/usb")
+        self.assertTrue(copy.endswith(b".copy"))
+
+    def crash(self) -> None:
+        """Die when the copy is made and not yet under its name."""
+
+        def link(*_: Any, **__: Any) -> None:
+            # As little is cleaned up as after SIGKILL.
+            self.patch(os, "unlink", lambda *_, **__: None)
+            raise Crash()
+
+        real = os.link, os.unlink
+        self.patch(os, "link", link)
+        self.failureResultOf(self.later(self.completing(5, key=self.where)), Crash)
+        os.link, os.unlink = real
+        self.boot()
+
+    def test_abandoned(self) -> None:
+        """Abandoning the upload removes the copy too."""
+        self.assertTrue(self.now(self.engine.abandon(self.where)))
+        self.assertEqual((os.listdir(self.root + b"/usb"), self.world.part_files()), ([], []))
+
+    def test_expired(self) -> None:
+        """So does its expiry."""
+        self.world.now += 8 * 24 * 3600
+        self.assertEqual(self.now(self.engine.expire()), 1)
+        self.assertEqual((os.listdir(self.root + b"/usb"), self.world.part_files()), ([], []))
+
+    def test_completed(self) -> None:
+        """Completing it leaves the file alone."""
+        self.complete(5, key=self.where)
+        self.assertEqual((os.listdir(self.root + b"/usb"), self.world.part_files()), ([b"file.bin"], []))
