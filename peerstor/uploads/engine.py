@@ -138,9 +138,9 @@ class Engine:
 
         :raise NoSpace, StorageUnavailable: the storage can't be used.
         """
-        await self._ledger_threads.run(self._ledger.open)
         self._upkeep[0].start(TIDY_EVERY, now=False)
         self._upkeep[1].start(EXPIRE_EVERY, now=False)
+        await self._ledger_threads.run(self._ledger.open)
         for key in await self._ledger_threads.run(self._ledger.publishing):
             await self._running.run(self._resumable.recover(key), Holder(brief=True))
         count = await self._disk.run(self._loader.sweep)
@@ -284,16 +284,19 @@ class Engine:
         :return: how many partial uploads were dropped.
         """
         holder = Holder(brief=True)
-        return await self._running.run(self._expire(self._wall() if now is None else now), holder)
+        return await self._running.run(self._expire(holder, self._wall() if now is None else now), holder)
 
-    async def _expire(self, now: float) -> int:
+    async def _expire(self, holder: Holder, now: float) -> int:
         before, count = now - self._expiry, 0
         await self._ledger_threads.run(self._ledger.forget_done, now - REMEMBER)
         while True:
             keys = await self._ledger_threads.run(self._ledger.expired, before)
-            dropped = [await self._resumable.drop_expired(key, before) for key in keys]
-            count += sum(dropped)
-            if not any(dropped):
+            dropped = 0
+            for key in keys:
+                holder.check()
+                dropped += await self._resumable.drop_expired(key, before)
+            count += dropped
+            if not dropped:
                 return count
 
     # Telling

@@ -6,14 +6,14 @@ from attrs import evolve
 from blake3 import blake3
 from twisted.logger import Logger
 
-from peerstor.errors import Fault, StorageUnavailable
+from peerstor.errors import Fault, Stopping, StorageUnavailable
 from peerstor.tree.publish import Conflict, Publisher
 from peerstor.uploads.disk import Disk, disk_fault
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import OpenPart, PartStore
 from peerstor.uploads.records import Completed, Record, State
 from peerstor.uploads.shelf import Shelf
-from peerstor.uploads.writers import Upload
+from peerstor.uploads.writers import Holder, Upload
 
 _log = Logger()
 
@@ -47,15 +47,16 @@ class Finisher:
         self._shelf = shelf
         self._wall = wall
 
-    async def finish(self, upload: Upload, *, conflict: Conflict, may_replace: bool) -> Completed:
-        """Publish an upload that the caller holds.
+    async def finish(self, holder: Holder, upload: Upload, *, conflict: Conflict, may_replace: bool) -> Completed:
+        """Publish an upload that `holder` holds.
 
         The intent is in the ledger before the rename, so that a crash between the rename and the row is understood
         afterwards. A failure in that time has the upload loaded anew, by the same rules.
 
         :raise Fault: as `Publisher.publish`; the upload is kept.
+        :raise Stopping: a digest that is made up for would take longer than there is time.
         """
-        digest = await self._digest(upload)
+        digest = await self._digest(holder, upload)
         await self._sync(upload)
         intended: list[bytes] = []
         try:
@@ -70,13 +71,15 @@ class Finisher:
         upload.record = done
         return answer
 
-    async def _digest(self, upload: Upload) -> str:
+    async def _digest(self, holder: Holder, upload: Upload) -> str:
         """The digest that ran with the bytes, or, where the process has restarted since, one made up for now."""
         part = upload.part
         assert part is not None
         if upload.hasher is None:
             hasher, position = blake3(), 0
             while position < upload.settled:
+                if isinstance(holder.reason, Stopping):  # a client that leaves will ask again: it goes on for that
+                    raise holder.reason
                 end = min(position + SLICE, upload.settled)
                 await self._disk.run(_hash, part, hasher, position, end)
                 position = end

@@ -116,7 +116,7 @@ class Resumable:
             begun = upload.partial is None
             await self._begin(upload, stated)
             try:
-                done = await self._finisher.finish(upload, conflict=conflict, may_replace=may_replace)
+                done = await self._finisher.finish(holder, upload, conflict=conflict, may_replace=may_replace)
             except Fault:
                 if begun and upload.part is not None:
                     await self._shelf.drop(upload)
@@ -143,6 +143,8 @@ class Resumable:
 
     async def drop_expired(self, key: UploadKey, before: float) -> bool:
         """Drop a partial upload that last moved before a time, seconds since the epoch; tells whether it did."""
+        if self._shelf.writing(key) is not None:  # even one that is silent just now keeps its place
+            return False
         try:
             async with self._shelf.held(key, Holder(brief=True)) as (upload, _):
                 record = upload.partial
@@ -163,8 +165,9 @@ class Resumable:
             return
         known = record.restated(stated, upload.settled)
         if known != record.stated:
-            upload.record = evolve(record, stated=known, offset=upload.settled)
-            await self._ledger_threads.run(self._ledger.reopen, upload.record)
+            record = evolve(record, stated=known, offset=upload.settled)
+            await self._ledger_threads.run(self._ledger.reopen, record)
+            upload.record = record
 
     async def _write(
         self, holder: Holder, upload: Upload, source: IByteSource, length: int | None, limit: int | None

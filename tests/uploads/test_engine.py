@@ -23,6 +23,7 @@ from peerstor.errors import (
     TooLarge,
 )
 from peerstor.tree.publish import Conflict
+from peerstor.uploads import finishing
 from tests.fakes import HeldThreads, ImmediateThreads
 from tests.uploads.scaffold import Body, EngineCase, SmallDisk, Source, key
 
@@ -481,6 +482,108 @@ class SlowDiskTests(EngineCase):
         self.boot()
         self.assertEqual(self.offset(), 300_001)
 
+    def test_stop_while_hashing(self) -> None:
+        """A digest that is made up for after a restart, of a large file, doesn't hold a stop up: it is for the
+        next process to make."""
+        self.patch(finishing, "SLICE", 10)
+        source, first = self.begin()
+        source.send(b"x" * 1000).end()
+        self.threads.release_all()
+        self.boot(threads=self.threads, ledger_threads=ImmediateThreads())
+        waiting = self.later(self.completing(1000))
+        self.threads.release(3)
+        stopped = self.later(self.engine.stop())
+        self.threads.release(1)
+        self.failureResultOf(waiting, Stopping)
+        self.threads.release_all()
+        self.successResultOf(stopped)
+        del self.threads
+        self.boot()
+        self.assertEqual(self.complete(1000).digest, blake3(b"x" * 1000).hexdigest())
+
+    def test_client_leaves_while_hashing(self) -> None:
+        """A client that doesn't wait for the digest finds it made when it asks again."""
+        self.patch(finishing, "SLICE", 10)
+        source, first = self.begin()
+        source.send(b"x" * 1000).end()
+        self.threads.release_all()
+        self.boot(threads=self.threads, ledger_threads=ImmediateThreads())
+        waiting = self.later(self.completing(1000))
+        self.threads.release(3)
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        self.threads.release_all()
+        self.assertEqual(self.content(), b"x" * 1000)
+
+    def test_stop_while_expiring(self) -> None:
+        """Ten thousand uploads that expire don't hold a stop up either."""
+        for number in range(20):
+            self.now(
+                self.engine.append(key(b"file-%d" % number), offset=0, source=Body(b"x"), length=1),
+            )
+        self.world.now += 8 * 24 * 3600
+        expiring = self.later(self.engine.expire())
+        self.threads.release(2)
+        stopped = self.later(self.engine.stop())
+        self.threads.release(2)
+        self.failureResultOf(expiring, Stopping)
+        self.threads.release_all()
+        self.successResultOf(stopped)
+        self.assertGreater(len(self.world.part_files()), 15)
+
+
+class EndAppendsTests(EngineCase):
+    """What can be resumed ends first, when the process is about to stop."""
+
+    def test_appends_end(self) -> None:
+        """An append is cut at once, and what arrived is written and counted."""
+        source = Source()
+        waiting = self.later(self.engine.append(key(), offset=0, source=source, length=None))
+        source.send(b"hello")
+        self.now(self.engine.end_appends())
+        self.failureResultOf(waiting, Stopping)
+        self.assertTrue(source.stopped)
+        self.assertEqual((self.part(), self.offset()), (b"hello", 5))
+
+    def test_no_append_begins(self) -> None:
+        """A later one is refused before its body."""
+        self.now(self.engine.end_appends())
+        body = Body(b"x")
+        self.fault(Stopping, self.engine.append(key(), offset=0, source=body, length=1))
+        self.assertFalse(body.asked)
+
+    def test_the_rest_goes_on(self) -> None:
+        """What can't be resumed comes to its end, and what has all its bytes is still published."""
+        self.append(b"hello")
+        source = Source()
+        target = key(b"put").target
+        putting = self.later(
+            self.engine.receive(
+                target, source=source, length=None, conflict=Conflict.RENAME, may_replace=False, by="guest"
+            )
+        )
+        source.send(b"wor")
+        self.now(self.engine.end_appends())
+        self.assertFalse(source.stopped)
+        source.send(b"ld").end()
+        self.successResultOf(putting)
+        self.complete(5)
+        self.assertEqual((self.content(b"put"), self.content()), (b"world", b"hello"))
+
+    def test_waits_for_the_disk(self) -> None:
+        """It is done only when the bytes are in the file."""
+        threads = HeldThreads()
+        self.boot(threads=ImmediateThreads())
+        source = Source()
+        self.patch(self.engine._resumable, "_threads", threads)
+        waiting = self.later(self.engine.append(key(), offset=0, source=source, length=None))
+        source.send(b"hello")
+        ending = self.later(self.engine.end_appends())
+        self.assertNoResult(ending)
+        threads.release_all()
+        self.successResultOf(ending)
+        self.failureResultOf(waiting, Stopping)
+
 
 class FullDiskTests(EngineCase):
     """A full disk stops an upload and harms nothing."""
@@ -590,8 +693,10 @@ class ExpiryTests(EngineCase):
         source.send(b"x")
         self.world.now += 8 * 24 * 3600
         self.assertEqual(self.now(self.engine.expire()), 0)
-        source.end()
-        self.assertEqual(self.successResultOf(writing), 1)
+        self.world.clock.advance(60)
+        self.assertEqual(self.now(self.engine.expire()), 0)
+        source.send(b"y").end()
+        self.assertEqual(self.successResultOf(writing), 2)
 
 
 class IdleTests(EngineCase):
