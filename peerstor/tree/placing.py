@@ -93,7 +93,7 @@ def near_name(part: Part) -> bytes:
 
 
 def drop_copy(part: Part, folder: Opened) -> None:
-    """Remove a copy of the part that an attempt left here which a crash cut off; does nothing where there is none."""
+    """Remove the copy of the part, where an attempt that a crash cut off has left one."""
     with suppress(FileNotFoundError):
         os.unlink(near_name(part), dir_fd=folder.fd)
 

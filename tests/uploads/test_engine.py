@@ -486,7 +486,7 @@ class SlowDiskTests(EngineCase):
         """A digest that is made up for after a restart, of a large file, doesn't hold a stop up: it is for the
         next process to make."""
         self.patch(finishing, "SLICE", 10)
-        source, first = self.begin()
+        source, _ = self.begin()
         source.send(b"x" * 1000).end()
         self.threads.release_all()
         self.boot(threads=self.threads, ledger_threads=ImmediateThreads())
@@ -504,7 +504,7 @@ class SlowDiskTests(EngineCase):
     def test_client_leaves_while_hashing(self) -> None:
         """A client that doesn't wait for the digest finds it made when it asks again."""
         self.patch(finishing, "SLICE", 10)
-        source, first = self.begin()
+        source, _ = self.begin()
         source.send(b"x" * 1000).end()
         self.threads.release_all()
         self.boot(threads=self.threads, ledger_threads=ImmediateThreads())
