@@ -9,11 +9,12 @@ from enum import Enum, auto
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
+from zope.interface import implementer
 
 from peerstor.http.body import BodyCut, BodyStream, Hold
 from peerstor.http.deadline import Deadline
@@ -23,6 +24,9 @@ from peerstor.http.seams import House
 
 TARGET_AT_MOST = 8 * 1024
 PIPELINED_AT_MOST = 16 * 1024
+UNSENT_AT_MOST = 64 * 1024 - 1
+"""Bytes that wait to be sent before a producer is paused: one less than a block of `http/sender.py`, so that a
+client that stalls holds one block in memory and not two, while one that reads never waits for the next."""
 ABSOLUTE_FORM = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -35,6 +39,7 @@ class Phase(Enum):
     CLOSING = auto()
 
 
+@implementer(IHalfCloseableProtocol)
 class StreamingChannel(HTTPChannel):
     """The protocol of one connection; see the module's docstring."""
 
@@ -52,6 +57,7 @@ class StreamingChannel(HTTPChannel):
         self._phase = Phase.HEAD
         self._body: BodyStream | None = None
         self._paused = False
+        self._heard_all = False
         self._written = 0
         self._waiting_to_be_done: StreamingRequest | None = None
         self._last_progress = self._window_start = 0.0
@@ -61,6 +67,7 @@ class StreamingChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         """Begin to wait for a head, or refuse a client that has too many connections."""
+        self.transport.bufferSize = UNSENT_AT_MOST
         super().connectionMade()
         self._deadline = Deadline(self.site.reactor)
         if not self.site.admit(self):
@@ -74,6 +81,23 @@ class StreamingChannel(HTTPChannel):
         self._body = None
         super().connectionLost(reason)
         self.site.forget(self)
+
+    def readConnectionLost(self) -> None:
+        """Answer what was asked in whole, though the client has closed its side, and then close ours.
+
+        A client may say by its close that it has no more to ask (`nc -N`, small devices); whoever is gone
+        altogether shows by refusing what is written. The reactor may tell of the same close again.
+        """
+        self._heard_all = True
+        if self._body is not None and not self.requests[0].finished:
+            self._refuse(400)
+        if self._is_closing():
+            self._linger_expired()
+        elif self._body is not None or not self.busy:
+            self._close()
+
+    def writeConnectionLost(self) -> None:
+        """Note nothing: that side is closed by ourselves alone."""
 
     @property
     def address(self) -> str:
@@ -289,10 +313,12 @@ class StreamingChannel(HTTPChannel):
             return
         if self.persistent:
             self._phase = Phase.IDLE
-            self._deadline.set(self.site.timeouts.idle, self._idle_expired)
+            self._deadline.set(self.site.timeouts.idle, self._close)
         else:
             self._begin_closing()
         super().requestDone(request)
+        if self._heard_all and not (self.busy or self._is_closing()):
+            self._close()
 
     # Answering before the end of the body.
 
@@ -335,6 +361,11 @@ class StreamingChannel(HTTPChannel):
     def _respondToBadRequestAndDisconnect(self) -> None:
         self._refuse(400)
 
+    def _close(self) -> None:
+        """Close as soon as the client has taken what is written."""
+        self._begin_closing()
+        self.loseConnection()
+
     def _begin_closing(self) -> None:
         self._phase = Phase.CLOSING
         self._deadline.set(self.site.timeouts.response, self._closing_expired)
@@ -357,15 +388,18 @@ class StreamingChannel(HTTPChannel):
         if self.requests:
             self._refuse(408)
         else:  # nothing was asked, so nothing is to be answered
-            self._idle_expired()
-
-    def _idle_expired(self) -> None:
-        self._begin_closing()
-        self.loseConnection()
+            self._close()
 
     def _linger_expired(self) -> None:
-        self._deadline.set(self.site.timeouts.linger, self.abort)
+        self._deadline.set(self.site.timeouts.linger, self._give_up)
         self.transport.loseConnection()
+
+    def _give_up(self) -> None:
+        """Abort, unless the client is still taking the answer."""
+        if unsent(self.transport):
+            self._begin_closing()
+        else:
+            self.abort()
 
     def _closing_expired(self) -> None:
         if self._sent_more():

@@ -651,6 +651,19 @@ class PlainTests(Cases, SynchronousTestCase):
         c.clock.advance(5)
         self.assertTrue(c.wire.aborted)
 
+    def test_closing_waits_for_a_client_that_still_reads(self) -> None:
+        """An answer of which a part is still to be sent when the stages are through is not cut off."""
+        c = self.make(lambda request: answer(request, b"no", 413))
+        c.send(head(length=10_000_000))
+        c.wire.dataBuffer, c.wire.offset, c.wire._tempDataLen = b"no", 0, 0
+        for _ in range(6):
+            c.clock.advance(Timeouts().linger)
+        self.assertTrue(c.wire.disconnecting)
+        self.assertFalse(c.wire.aborted)
+        for _ in range(30):
+            c.clock.advance(Timeouts().linger)
+        self.assertTrue(c.wire.aborted)
+
     def test_silent_connection(self) -> None:
         """A connection on which nothing is asked is closed without an answer after 10 s."""
         c = self.make(answer)
