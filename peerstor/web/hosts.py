@@ -10,7 +10,9 @@ from peerstor.errors import WrongHost
 LOCAL_SUFFIXES = (".localhost", ".local", ".lan", ".home.arpa", ".internal")
 """Names below these can't be bought, so no stranger can point one at us."""
 
-_AUTHORITY = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/\[\]\\]+))(?::[0-9]{0,5})?", re.ASCII)
+_LABEL = r"[0-9A-Za-z_-]{1,63}"
+_AUTHORITY = re.compile(rf"(?:\[([0-9a-fA-F:.]+)\]|({_LABEL}(?:\.{_LABEL})*\.?))(?::[0-9]{{0,5}})?")
+"""What the name system takes: browsers spell other scripts in ASCII, and Klein fails on what is no name at all."""
 
 
 class KnownHosts:

@@ -31,6 +31,8 @@ class Hosts(SynchronousTestCase):
             b"evil.example", b"evil.example:8080", b"wild.example", b"localhost.evil.example", b"evillocal.com",
             b"x.files.example.org", b"user@localhost", b"localhost/", b"local host", b"", b":80", b"[::1", b"[evil]",
             b"127.0.0.1.evil.example", b"a.local:80:80", b"localhost\\x", b"\xff.example",
+            b".local", b"a..local", b"local..", b"a" * 64, b"a" * 64 + b".local", b"evil.example#.local", b"a,b",
+            b"evil.example?.local", b"\xef\xbd\x8cocalhost", b"\xff", b"%00",
         ):  # fmt: skip
             with self.subTest(host=host):
                 self.assertRaises(WrongHost, self.hosts.check, host)
