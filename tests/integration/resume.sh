@@ -22,9 +22,11 @@ ask() {
     esac
     echo "$answer" >&2
     case $answer in
-    *'"busy"'* | *' 000' | *' 408' | *' 429' | *' 5'??) sleep 1 && return 1 ;;
+    *'"busy"'* | *' 408' | *' 429') ;;
+    *' 4'??) exit 2 ;;
     esac
-    exit 2
+    sleep 1
+    return 1
 }
 
 # It is done when the server says so; asked first, that also holds when only the last answer was lost.

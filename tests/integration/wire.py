@@ -101,6 +101,14 @@ class Connection:
                 pieces.append(piece)
         return b"".join(pieces)
 
+    def swallow(self) -> int:
+        """Read until the other side closes, keep nothing, and tell how many bytes it was."""
+        count, room = len(self._kept), bytearray(1 << 20)
+        self._kept = b""
+        while length := self.socket.recv_into(room):
+            count += length
+        return count
+
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._kept:
             self._more()
