@@ -27,9 +27,6 @@ PIPELINED_AT_MOST = 16 * 1024
 UNSENT_AT_MOST = 64 * 1024 - 1
 """Bytes that wait to be sent before a producer is paused: one less than a block of `http/sender.py`, so that a
 client that stalls holds one block in memory and not two, while one that reads never waits for the next."""
-UNSENT_AT_MOST = 64 * 1024 - 1
-"""Bytes that wait to be sent before a producer is paused: one less than a block of `http/sender.py`, so that a
-client that stalls holds one block in memory and not two, while one that reads never waits for the next."""
 ABSOLUTE_FORM = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -70,7 +67,6 @@ class StreamingChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         """Begin to wait for a head, or refuse a client that has too many connections."""
-        self.transport.bufferSize = UNSENT_AT_MOST
         self.transport.bufferSize = UNSENT_AT_MOST
         super().connectionMade()
         self._deadline = Deadline(self.site.reactor)
