@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -98,7 +99,9 @@ class BrowserCase(SynchronousTestCase):
         path.write_bytes(os.urandom(size))
         return path
 
-    def call(self, method: str, call: str, body: bytes | None = None, **query: str | int) -> dict[str, Any]:
+    def call(
+        self, method: str, call: str, query: Mapping[str, str | int], body: bytes | None = None
+    ) -> dict[str, Any]:
         """Call the upload API from outside the browser."""
         address = f"{self.server.address}api/upload/{call}?{urlencode(query)}"
         with urlopen(Request(address, method=method, data=body), timeout=WITHIN / 1000) as answer:

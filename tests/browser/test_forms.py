@@ -2,7 +2,7 @@
 
 import os
 
-from playwright.sync_api import Page
+from playwright.sync_api import FilePayload, Page
 
 from tests.browser.stage import BrowserCase
 
@@ -10,9 +10,9 @@ from tests.browser.stage import BrowserCase
 class FormTest(BrowserCase):
     """Files that go the plain way."""
 
-    def send(self, page: Page, *files: dict[str, object]) -> None:
+    def send(self, page: Page, *files: FilePayload) -> None:
         """Choose files in the form and send it."""
-        page.get_by_label("Add files by a plain form").set_input_files(list(files))  # type: ignore[arg-type]
+        page.get_by_label("Add files by a plain form").set_input_files(list(files))
         page.get_by_role("button", name="Upload", exact=True).click()
 
     def test_with_and_without_scripts(self) -> None:
@@ -26,7 +26,7 @@ class FormTest(BrowserCase):
             self.send(
                 page,
                 *(
-                    {"name": name, "mimeType": "text/plain", "buffer": content}
+                    FilePayload(name=name, mimeType="text/plain", buffer=content)
                     for name, content in contents.items()
                 ),
             )

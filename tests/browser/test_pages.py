@@ -80,7 +80,7 @@ class PagesTest(BrowserCase):
     def test_contrast(self) -> None:
         """Text stands out from its ground by 4.5 : 1 (WCAG 2.2, criterion 1.4.3), in light and in dark."""
         for scheme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=scheme)
             for path in SETTLED:
                 self.go(path)
                 self.assertEqual(self.page.evaluate(CONTRAST), [], f"{scheme} {path}")

@@ -106,7 +106,7 @@ class ResumableTest(SlowCase):
         reminder = self.page.get_by_text(re.compile(r"Choose the same file again to continue at \d+ %\."))
         reminder.wait_for()
         self.assertEqual(self.names(), [])  # what is partial is never visible
-        offset = self.call("GET", "offset", **identity)["offset"]
+        offset = self.call("GET", "offset", identity)["offset"]
         self.assertGreater(offset, SIZE // 4)
         promised = int(re.findall(r"(\d+) %", reminder.text_content() or "")[0])
         self.assertGreater(promised, 25)
@@ -141,7 +141,7 @@ class ResumableTest(SlowCase):
             self.card("unwanted.bin").get_by_role("button", name="Cancel").click()
         self.assertEqual(self.card("unwanted.bin").count(), 0)
         self.assertEqual(self.page.evaluate("localStorage.length"), 0)
-        self.assertEqual(self.call("GET", "offset", **identity), {"offset": 0})
+        self.assertEqual(self.call("GET", "offset", identity), {"offset": 0})
 
     def test_server_killed(self) -> None:
         """A server that dies and comes back finds the page going on by itself."""
@@ -168,7 +168,7 @@ class ResumableTest(SlowCase):
     def begin_other(self) -> dict[str, str | int]:
         """Begin another file of the same name."""
         other: dict[str, str | int] = {"name": "report.pdf", "size": 9999, "fingerprint": "last week's"}
-        self.call("POST", "chunk", b"last week's report", offset=0, **other)
+        self.call("POST", "chunk", {"offset": 0, **other}, b"last week's report")
         return other
 
     def test_other_upload_thrown_away(self) -> None:
@@ -189,7 +189,7 @@ class ResumableTest(SlowCase):
         self.choose(self.make_file("report.pdf", 100_000))
         self.card("report.pdf").get_by_role("button", name="Leave it").click()
         self.card("report.pdf").wait_for(state="detached")
-        self.assertEqual(self.call("GET", "offset", **other), {"offset": 18})
+        self.assertEqual(self.call("GET", "offset", other), {"offset": 18})
 
     def test_name_taken(self) -> None:
         """A name that is taken gets a number, and the page says which."""
