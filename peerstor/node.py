@@ -4,7 +4,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from twisted.application.service import IService, Service
@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from peerstor.access.anonymous import Anonymous
 from peerstor.accesslog import AccessLog
-from peerstor.errors import Fault
+from peerstor.errors import Fault, Stopping
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
 from peerstor.listen import Listening
@@ -93,6 +93,8 @@ class Node(Service):
         try:
             await self._engine.start()
             await self._sweep()
+        except Stopping:
+            return
         except Fault as fault:
             _log.error("The storage could not be made ready: {fault}", fault=fault)
         except Exception:
@@ -113,30 +115,45 @@ class Node(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        """Stop accepting, flush and close resumable uploads, let the rest end within the drain time, then cut."""
+        """Stop accepting, flush and close resumable uploads, let the rest end within the drain time, then cut.
+
+        A disk that hangs holds nothing up beyond its share of that time: nothing that was acknowledged is lost
+        by leaving it behind.
+        """
         await self._listening.stopService()
-        if self._started is not None:
-            await self._started
         if self._sweeping.running:
             self._sweeping.stop()
         self._site.begin_stopping()
-        await self._engine.end_appends()
-        await self._wait_for_connections(self._settings.drain)
+        cut_at = self._reactor.seconds() + self._settings.drain
+        await self._finish(Deferred.fromCoroutine(self._engine.end_appends()), cut_at)
+        await self._wait(lambda: not self._site.connections, cut_at)
+        end_at = self._reactor.seconds() + CUT_WITHIN
         if self._site.connections:
             _log.info("cut {count} connections that did not end", count=self._site.connections)
             self._site.cut_all()
-            await self._wait_for_connections(CUT_WITHIN)
-        await self._engine.stop()
+            await self._wait(lambda: not self._site.connections, end_at)
         if self._access_log is not None:
-            await self._access_log.stop()
+            await self._finish(self._access_log.stop(), end_at)
+        if not await self._finish(Deferred.fromCoroutine(self._end()), end_at):
+            _log.warn("the disk does not answer; what it was doing is left behind")
         for pool in self._pools:
-            pool.stop(CUT_WITHIN)
+            pool.stop(max(0.0, end_at - self._reactor.seconds()))
         self._private.close()
 
-    async def _wait_for_connections(self, seconds: float) -> None:
-        until = self._reactor.seconds() + seconds
-        while self._site.connections and self._reactor.seconds() < until:
+    async def _end(self) -> None:
+        if self._started is not None:
+            await self._started
+        await self._engine.stop()
+
+    async def _finish(self, done: Deferred[None], until: float) -> bool:
+        """Let something come to its end, and tell whether it did before a time of the reactor's clock."""
+        done.addErrback(lambda failure: _log.failure("A step of stopping failed", failure=failure))
+        return await self._wait(lambda: done.called, until)
+
+    async def _wait(self, over: Callable[[], bool], until: float) -> bool:
+        while not over() and self._reactor.seconds() < until:
             await deferLater(self._reactor, 0.02)
+        return over()
 
 
 def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> IService:

@@ -1,0 +1,190 @@
+"""The order in which a node ends, and that nothing holds it up."""
+
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from peerstor.node import CUT_WITHIN, Node
+from peerstor.settings import Settings
+
+DRAIN = 4.0
+
+
+class Engine:
+    """Takes as long for each step as the test wants."""
+
+    def __init__(self, done: list[str]) -> None:
+        self._done = done
+        self.starting: Deferred[None] = succeed(None)
+        self.ending: Deferred[None] = succeed(None)
+        self.stopping: Deferred[None] = succeed(None)
+
+    async def start(self) -> None:
+        await self.starting
+
+    async def end_appends(self) -> None:
+        self._done.append("end appends")
+        await self.ending
+
+    async def stop(self) -> None:
+        self._done.append("stop the engine")
+        await self.stopping
+
+
+class Site:
+    """Has some connections, which end when they are cut."""
+
+    def __init__(self, done: list[str]) -> None:
+        self._done = done
+        self.connections = 0
+        self.stuck = 0
+
+    def begin_stopping(self) -> None:
+        self._done.append("close idle")
+
+    def cut_all(self) -> None:
+        self._done.append("cut")
+        self.connections = self.stuck
+
+
+class Listening:
+    """Ports that close at once."""
+
+    def __init__(self, done: list[str]) -> None:
+        self._done = done
+
+    def startService(self) -> None:
+        self._done.append("listen")
+
+    def stopService(self) -> Deferred[None]:
+        self._done.append("close ports")
+        return succeed(None)
+
+
+class Pool:
+    """Threads that run at once, and notes how long its end may take."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.patience = -1.0
+        self.stuck = False
+
+    def start(self) -> None:
+        return
+
+    def run(self, function: Any, *args: Any) -> Deferred[Any]:
+        return succeed(function(*args))
+
+    def stop(self, patience: float) -> None:
+        self.patience = patience
+        if self.stuck:
+            self._clock.rightNow += patience
+
+
+class Private:
+    """A private folder without a folder."""
+
+    def __init__(self, done: list[str]) -> None:
+        self._done = done
+
+    def write_pid(self) -> None:
+        return
+
+    def close(self) -> None:
+        self._done.append("unlock")
+
+
+class Trash:
+    """Nothing in it."""
+
+    def sweep(self) -> int:
+        return 0
+
+
+class StopTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        self.clock = Clock()
+        self.done: list[str] = []
+        self.engine, self.site = Engine(self.done), Site(self.done)
+        self.pools = [Pool(self.clock) for _ in range(3)]
+        self.node = Node(
+            reactor=self.clock,
+            settings=Settings(storage=os.fsencode(folder), drain=DRAIN),
+            private=Private(self.done),  # type: ignore[arg-type]
+            pools=self.pools,  # type: ignore[arg-type]
+            engine=self.engine,  # type: ignore[arg-type]
+            trash=Trash(),  # type: ignore[arg-type]
+            site=self.site,  # type: ignore[arg-type]
+            listening=Listening(self.done),  # type: ignore[arg-type]
+            access_log=None,
+        )
+
+    def start(self) -> None:
+        self.node.startService()
+        self.done.clear()
+
+    def stop(self) -> float:
+        """Stop, and tell how many seconds it took."""
+        began = self.clock.seconds()
+        stopped = self.node.stopService()
+        for _ in range(int(3 * DRAIN / 0.01)):
+            if stopped.called:
+                self.successResultOf(stopped)
+                return self.clock.seconds() - began
+            self.clock.advance(0.01)
+        raise AssertionError("it never ended")
+
+    def test_idle(self) -> None:
+        """With nothing under way it ends at once, the lock last."""
+        self.start()
+        self.assertLess(self.stop(), 0.1)
+        self.assertEqual(self.done, ["close ports", "close idle", "end appends", "stop the engine", "unlock"])
+
+    def test_connections(self) -> None:
+        """Connections have the drain to end; then they are cut, before the engine stops."""
+        self.site.connections = 2
+        self.start()
+        self.assertApproximates(self.stop(), DRAIN, 0.1)
+        self.assertEqual(self.done[-3:], ["cut", "stop the engine", "unlock"])
+
+    def test_hung_in_the_start(self) -> None:
+        """A storage that hangs while the node starts doesn't keep it from ending, nor do others wait for it."""
+        self.engine.starting = Deferred()
+        self.start()
+        self.assertLess(self.stop(), CUT_WITHIN + 0.1)
+        self.assertEqual(self.done[:3], ["close ports", "close idle", "end appends"])
+        self.assertEqual(self.done[-1], "unlock")
+
+    def test_hung_in_mid_upload(self) -> None:
+        """A disk that doesn't take the last bytes is waited for until the drain is over, and no longer."""
+        self.engine.ending = Deferred()
+        self.engine.stopping = Deferred()
+        self.start()
+        self.assertLess(self.stop(), DRAIN + CUT_WITHIN + 0.1)
+        self.assertEqual(self.done[-1], "unlock")
+
+    def test_everything_hangs(self) -> None:
+        """All that hangs together has a second beyond the drain, not a second each."""
+        self.engine.ending = Deferred()
+        self.engine.stopping = Deferred()
+        self.site.connections = self.site.stuck = 1
+        for pool in self.pools:
+            pool.stuck = True
+        self.start()
+        self.assertLess(self.stop(), DRAIN + CUT_WITHIN + 0.1)
+        self.assertGreaterEqual(min(pool.patience for pool in self.pools), 0)
+        self.assertEqual(self.done[-1], "unlock")
+
+    def test_stuck_thread(self) -> None:
+        """Pools that don't end share a second too."""
+        for pool in self.pools:
+            pool.stuck = True
+        self.start()
+        self.assertLess(self.stop(), CUT_WITHIN + 0.1)
