@@ -6,7 +6,8 @@ import socket
 from contextlib import closing
 
 from twisted.internet.protocol import Protocol, ServerFactory
-from twisted.internet.testing import MemoryReactor
+from twisted.internet.tcp import Port
+from twisted.internet.testing import MemoryReactor, MemoryReactorClock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -206,3 +207,29 @@ class ListeningTests(SynchronousTestCase):
         service = Listening(reactor=MemoryReactor(), sockets=sockets, factory=ServerFactory.forProtocol(Protocol))
         self.successResultOf(service.stopService())
         self.assertEqual(sockets[0].fileno(), -1)
+
+    def test_full(self) -> None:
+        """While the process is full, no port is read, so that the kernel keeps who comes waiting; then all are."""
+
+        class Reactor(MemoryReactorClock):
+            def adoptStreamPort(self, fd: int, family: socket.AddressFamily, factory: ServerFactory) -> Port:
+                port = Port._fromListeningDescriptor(self, fd, family, factory)
+                port.startListening()
+                return port
+
+        reactor = Reactor()
+        sockets = listen("127.0.0.1", 0) + listen("127.0.0.1", 0)
+        service = Listening(reactor=reactor, sockets=sockets, factory=ServerFactory.forProtocol(Protocol))
+        service.privilegedStartService()
+        ports = set(reactor.readers)
+        self.assertEqual(len(ports), 2)
+        service.set_full(True)
+        self.assertEqual(reactor.readers, set())
+        service.set_full(False)
+        self.assertEqual(reactor.readers, ports)
+        service.set_full(True)
+        stopped = service.stopService()
+        reactor.advance(0)
+        self.successResultOf(stopped)
+        service.set_full(False)
+        self.assertEqual(reactor.readers, set(), "a port that is closed is read again")
