@@ -6,6 +6,7 @@ from twisted.logger import Logger
 from peerstor.access.anonymous import Anonymous
 from peerstor.access.rights import Principal, Right
 from peerstor.errors import Fault, Forbidden, LoginNeeded
+from peerstor.http.blocks import TransferStopped
 from peerstor.http.request import StreamingRequest
 from peerstor.web.crosssite import SAFE_METHODS, check_site
 from peerstor.web.errors import Errors
@@ -49,7 +50,8 @@ class Guard:
         Where nobody is there any more to be told, or the answer has begun, nothing is written: the request ends
         like one that was cancelled.
         """
-        gone = request._disconnected or request.finished
+        # A producer hears of a lost connection before the request does.
+        gone = request._disconnected or request.finished or isinstance(error, TransferStopped)
         if gone or request.startedWriting:
             if not isinstance(error, Fault | OSError | CancelledError) and not _is_end_of_transfer(error):
                 _log.failure("a handler failed after its answer had begun")
@@ -58,7 +60,7 @@ class Guard:
                     "cut {uri}: {error}", uri=request.path.decode("ascii", "backslashreplace"), error=repr(error)
                 )
             request.cut()
-            if not gone:
+            if not (request._disconnected or request.finished):
                 await _until_cancelled()
             raise CancelledError()
         return self._errors.answer(request, error)
