@@ -90,9 +90,10 @@ class TreeFace:
         if request.requestHeaders.hasHeader(b"content-range"):  # RFC 9110, section 14.5
             raise BadRequest("A part of a file cannot be put; send the whole, or use the upload API.")
         refuse_coding(request.requestHeaders)
-        if request.body.length is None and request.clientproto != b"HTTP/1.1":
-            raise LengthNeeded()
         headers = request.requestHeaders
+        if not (headers.hasHeader(b"content-length") or headers.hasHeader(b"transfer-encoding")):
+            # Framed as empty (RFC 9112, section 6.3), and hardly ever meant so: an old file would be emptied.
+            raise LengthNeeded()
         done = await self._engine.receive(
             path,
             source=IByteSource(request.body),
