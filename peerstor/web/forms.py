@@ -48,8 +48,7 @@ class Forms:
         outcomes: list[dict[str, Any]] = []
 
         async def store(part: FilePart) -> None:
-            if part.filename:  # a form that is sent without choosing a file has a part without a name
-                outcomes.append(await self._store(part, folder, principal, wish))
+            outcomes.append(await self._store(part, folder, principal, wish))
 
         def on_file(part: FilePart) -> Deferred[None]:
             return Deferred.fromCoroutine(store(part))

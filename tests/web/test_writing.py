@@ -54,6 +54,13 @@ class PutTests(Writing):
         self.assertEqual(self.ask("PUT", "/empty", b"").status, 201)
         self.assertEqual(self.house.content("empty"), b"")
 
+    def test_no_length(self) -> None:
+        """A PUT that says nothing of its content is refused: it would pass for an empty file."""
+        for version in (b"1.0", b"1.1"):
+            answer = self.house.send(b"PUT /x HTTP/%s\r\nHost: localhost\r\n\r\n" % version)
+            self.assertEqual(answer.status, 411)
+        self.assertFalse(os.path.exists(self.house.path("x")))
+
     def test_chunked(self) -> None:
         """A body of unknown length is taken too."""
         answer = self.house.send(
@@ -264,6 +271,15 @@ class FormTests(Writing):
             self.assertEqual((answer.status, bad["error"], bad["status"]), (201, "bad_name", 400), name)
             self.assertNotIn("error", good)
         self.assertEqual(self.post("/", ("a/b", b"bad")).status, 400)
+
+    def test_content_without_a_usable_name(self) -> None:
+        """A file of which no name can be read is not lost in silence beside another that was stored."""
+        body, fields = form(("unread", b"bytes"), ("good", b"good"))
+        for name in (b"", b'"quoted".txt'):
+            answer = self.ask("POST", "/", body.replace(b"unread", name), fields)
+            bad, good = answer.json["files"]
+            self.assertEqual((answer.status, bad["error"]), (201, "bad_name"), name)
+            self.assertNotIn("error", good)
 
     def test_name_that_exists(self) -> None:
         """A taken name is numbered by default; nothing is lost silently."""
