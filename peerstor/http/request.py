@@ -7,6 +7,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from peerstor.http.body import BodyCut, BodyStream
+from peerstor.http.phrases import phrase
 from peerstor.http.seams import Connection
 
 DRAIN_AT_MOST = 256 * 1024
@@ -64,6 +65,14 @@ class StreamingRequest(Request):
         self.body.end()
         if answered:
             super()._cleanup()
+
+    def _handleStar(self) -> None:
+        """Have the root answer `OPTIONS *` too: twisted would, before anybody has looked at the Host."""
+        self.render(self.channel.site.getResourceFor(self))
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:
+        """Set the status, and what it is called."""
+        super().setResponseCode(code, phrase(code) if message is None else message)
 
     def write(self, data: bytes) -> None:
         """Write a piece of the answer, deciding at the first one what becomes of an unread body."""

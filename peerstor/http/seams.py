@@ -23,6 +23,9 @@ class House(Protocol):
     def refusal(self, status: int, headers: dict[bytes, bytes]) -> bytes:
         """Write the whole answer to a request that could not be read."""
 
+    def getResourceFor(self, request: Any) -> Any:
+        """Find who answers a request."""
+
     def log(self, request: Any) -> None:
         """Tell whoever keeps the access log of a request that ended."""
 

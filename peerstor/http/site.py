@@ -6,18 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.web.http import RESPONSES, datetimeToString
+from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from peerstor.http.channel import StreamingChannel
+from peerstor.http.phrases import phrase
 from peerstor.http.request import StreamingRequest
 from peerstor.http.timeouts import Timeouts
 
 
 def plain_refusal(status: int) -> tuple[bytes, bytes]:
     """Give the media type and the text of an answer to a request that could not be read."""
-    return b"text/plain; charset=utf-8", b"%d %s\n" % (status, RESPONSES.get(status, b""))
+    return b"text/plain; charset=utf-8", b"%d %s\n" % (status, phrase(status))
 
 
 class StreamingSite(Site):
@@ -118,7 +119,7 @@ class StreamingSite(Site):
             **headers,
         }
         head = b"".join(b"%s: %s\r\n" % field for field in fields.items())
-        return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, RESPONSES.get(status, b"Refused"), head, text)
+        return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, phrase(status), head, text)
 
     def begin_stopping(self) -> None:
         """Close idle connections, and each other one after its present answer."""

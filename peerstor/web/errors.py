@@ -7,9 +7,9 @@ from typing import Any
 
 from attrs import frozen
 from twisted.logger import Logger
-from twisted.web.http import RESPONSES
 
 from peerstor import errors
+from peerstor.http.phrases import phrase
 from peerstor.http.ranges import unsatisfied_range
 from peerstor.http.request import StreamingRequest
 from peerstor.web.negotiation import wanted_type
@@ -100,7 +100,7 @@ EARLY = {400: "bad_request", 408: "too_slow", 414: "uri_too_long", 429: "too_man
 
 def refusal_body(status: int) -> tuple[bytes, bytes]:
     """Give the media type and text of an answer to what could not be read as a request."""
-    message = RESPONSES.get(status, b"Refused").decode()
+    message = phrase(status).decode()
     return b"application/json", _json({"error": EARLY.get(status, "bad_request"), "message": f"{message}."})
 
 

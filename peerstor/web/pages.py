@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
-from twisted.web.http import RESPONSES
 
 from peerstor.errors import NotFound
 from peerstor.http.media import media_type
+from peerstor.http.phrases import phrase
 from peerstor.http.request import StreamingRequest
 from peerstor.web.display import human_size, human_time, visible
 
@@ -59,7 +59,7 @@ class Pages:
     def error(self, request: StreamingRequest, status: int, message: str) -> bytes:
         """Set the headers of, and give, a page that says in words what went wrong."""
         set_page_headers(request)
-        title = RESPONSES.get(status, b"Error").decode()
+        title = phrase(status).decode()
         return self.render("error.html", status=status, title=title, message=message)
 
 

@@ -50,10 +50,9 @@ class Root(Resource):
                 self._cors.set_headers(request)
             if request.uri.count(b"&") >= PARAMETERS_AT_MOST:
                 raise BadRequest("There are too many parameters.")
-            face = self._face_of(request)
+            answer: bytes | int = self._face_of(request).render(request)
         except Exception as error:
             return self._errors.answer(request, error)
-        answer: bytes | int = face.render(request)
         return answer
 
     def _face_of(self, request: StreamingRequest) -> Resource:

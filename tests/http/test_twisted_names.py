@@ -78,6 +78,10 @@ class TwistedNames(SynchronousTestCase):
         self.assertIn("gotLength", names_in(HTTPChannel.allHeadersReceived))
         self.assertIn("getContentFile", names_in(ServerRequest.gotLength))
 
+    def test_star(self) -> None:
+        """`process` hands `OPTIONS *` to `_handleStar`, where we have the root answer it."""
+        self.assertIn("_handleStar", names_in(ServerRequest.process))
+
     def test_disconnected(self) -> None:
         """`_disconnected` tells that nobody is there any more."""
         self.assertIn("_disconnected", names_in(Request.connectionLost))

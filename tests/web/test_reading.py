@@ -8,6 +8,9 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.error import ConnectionLost
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.web.house import House
@@ -207,6 +210,19 @@ class FileTests(Reading):
         self.assertTrue(wire.aborted)
         self.assertLess(len(wire.value()), 5_000_000)
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_client_that_leaves(self) -> None:
+        """A client that leaves in the middle of a transfer is no failure, so nothing is logged of it."""
+        self.house.put_file("big.bin", bytes(5_000_000))
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        channel, wire = self.house.connect()
+        channel.dataReceived(b"GET /big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wire.producer.stopProducing()
+        channel.connectionLost(Failure(ConnectionLost()))
+        self.house.clock.advance(1)
+        self.assertEqual([event["log_format"] for event in events], [])
 
 
 class Coding(Reading):
@@ -447,6 +463,24 @@ class Surface(Reading):
             self.assertEqual((answer.status, answer.json["error"]), (421, "wrong_host"))
             self.assertIn("--allow-host", answer.json["message"])
             self.assertNotIn("access-control-allow-origin", answer.headers)
+
+    def test_phrases(self) -> None:
+        """Each status has its own name, the later ones too."""
+        channel, wire = self.house.connect()
+        channel.dataReceived(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        self.assertTrue(wire.value().startswith(b"HTTP/1.1 421 Misdirected Request\r\n"))
+        channel, wire = self.house.connect()
+        channel.dataReceived(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 101 + b"\r\n")
+        self.assertTrue(wire.value().startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"))
+        page = self.house.ask("GET", "/", headers={"Host": "evil.example", "Accept": "text/html"})
+        self.assertIn(b"Misdirected Request", page.body)
+
+    def test_options_of_the_server(self) -> None:
+        """`OPTIONS *` is answered like any other: after the Host, and by this server's name."""
+        answer = self.house.ask("OPTIONS", "*")
+        self.assertEqual((answer.status, answer.headers["server"]), (204, "PeerStor"))
+        self.assertIn("GET", answer.headers["allow"])
+        self.assertEqual(self.house.ask("OPTIONS", "*", headers={"Host": "evil.example"}).status, 421)
 
     def test_options(self) -> None:
         """OPTIONS is answered from the routes alone, with no look at the storage and before any login."""
