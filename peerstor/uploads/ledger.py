@@ -221,8 +221,16 @@ class Ledger:
     def _failed(self, error: sqlite3.Error) -> Fault:
         self._drop()
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            return NoSpace()
+            return NoSpace(self._free())
         return StorageUnavailable(reason=f"The ledger of uploads: {error}")
+
+    def _free(self) -> int | None:
+        """Tell how many bytes are left on the ledger's disk, which may be another one than the storage's."""
+        try:
+            found = os.statvfs(os.path.dirname(self._path))
+        except OSError:
+            return None
+        return found.f_bavail * found.f_frsize
 
     def _drop(self) -> None:
         base, self._base = self._base, None
