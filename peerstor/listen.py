@@ -83,6 +83,8 @@ class Listening(Service):
             if full:
                 port.stopReading()
             else:
+                # Otherwise twisted accepts a hundred or more in one go, for which there is no room.
+                port.numberAccepts = 1
                 port.startReading()
 
     def stopService(self) -> Deferred[None]:

@@ -34,7 +34,10 @@ from peerstor.web.site import build_root
 _log = Logger()
 
 DESCRIPTORS_KEPT = 200
-"""Descriptors that connections may not take: open files, part files, the ledger, the log."""
+"""Descriptors that connections may not take: open files, part files, the ledger, the log.
+
+Half of them are for what is accepted in one go, before it shows that there is no more room.
+"""
 
 SWEEP_EVERY = 3600.0
 """Seconds between looks at the trash, which keeps things for days."""
@@ -253,7 +256,7 @@ def _open_storage(settings: Settings) -> tuple[PrivateFolder, Sandbox]:
 
 def _capacity() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 0 if soft == resource.RLIM_INFINITY else max(soft - DESCRIPTORS_KEPT, soft // 2)
+    return 0 if soft == resource.RLIM_INFINITY else max(soft - DESCRIPTORS_KEPT, soft // 4)
 
 
 def _logging_to(access_log: AccessLog | None) -> Any:

@@ -188,6 +188,15 @@ class ListenTests(SynchronousTestCase):
                 self.assertIn(words, self.refusal(host, 80))
 
 
+class AdoptingReactor(MemoryReactorClock):
+    """A reactor in memory that adopts real ports, and reads none by itself."""
+
+    def adoptStreamPort(self, fd: int, family: socket.AddressFamily, factory: ServerFactory) -> Port:
+        port = Port._fromListeningDescriptor(self, fd, family, factory)
+        port.startListening()
+        return port
+
+
 class ListeningTests(SynchronousTestCase):
     def test_adopts_when_privileged(self) -> None:
         """The sockets go to the reactor in privilegedStartService; our own copies of them are closed."""
@@ -208,16 +217,36 @@ class ListeningTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.assertEqual(sockets[0].fileno(), -1)
 
+    def test_room_for_one(self) -> None:
+        """When there is room again, one is accepted at a time: whoever tells of the room has counted one."""
+        accepted: list[Protocol] = []
+
+        class Counting(ServerFactory):
+            def buildProtocol(self, addr: object) -> Protocol:
+                accepted.append(Protocol())
+                return accepted[-1]
+
+        reactor = AdoptingReactor()
+        sockets = listen("127.0.0.1", 0)
+        where = sockets[0].getsockname()
+        service = Listening(reactor=reactor, sockets=sockets, factory=Counting())
+        service.privilegedStartService()
+        clients = [socket.create_connection(where) for _ in range(5)]
+        service.set_full(True)
+        service.set_full(False)
+        (port,) = (reader for reader in reactor.readers if isinstance(reader, Port))
+        port.doRead()
+        self.assertEqual(len(accepted), 1)
+        for client in clients:
+            client.close()
+        accepted[0].transport.abortConnection()  # type: ignore[union-attr]
+        stopped = service.stopService()
+        reactor.advance(0)
+        self.successResultOf(stopped)
+
     def test_full(self) -> None:
         """While the process is full, no port is read, so that the kernel keeps who comes waiting; then all are."""
-
-        class Reactor(MemoryReactorClock):
-            def adoptStreamPort(self, fd: int, family: socket.AddressFamily, factory: ServerFactory) -> Port:
-                port = Port._fromListeningDescriptor(self, fd, family, factory)
-                port.startListening()
-                return port
-
-        reactor = Reactor()
+        reactor = AdoptingReactor()
         sockets = listen("127.0.0.1", 0) + listen("127.0.0.1", 0)
         service = Listening(reactor=reactor, sockets=sockets, factory=ServerFactory.forProtocol(Protocol))
         service.privilegedStartService()
