@@ -1,12 +1,14 @@
 """What the verbs of a resumable upload do while they hold it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from peerstor.errors import (
+    Busy,
     Fault,
     NoParent,
     NoSpace,
@@ -66,13 +68,16 @@ class Resumable:
     async def offset(self, holder: Holder, key: UploadKey, stated: Stated) -> int:
         """See `Engine.offset`."""
         _check(key, stated)
-        upload = self._shelf.writing(key)
-        if upload is not None:
-            self._check_same(upload, stated)
-            return upload.offset
-        async with self._shelf.held(key, holder) as (upload, _):
-            self._check_same(upload, stated)
-            return upload.offset
+        while True:
+            writing = self._shelf.writing(key)
+            if writing is not None:
+                self._check_same(writing, stated)
+                return writing.offset
+            # A writer may have come before us while we waited; then it is asked.
+            with suppress(Busy):
+                async with self._shelf.held(key, holder) as (upload, _):
+                    self._check_same(upload, stated)
+                    return upload.offset
 
     async def append(
         self,
