@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
-from peerstor.http.body import BodyCut, BodyStream, Hold
+from peerstor.http.body import BodyStream, Hold
 from peerstor.http.deadline import Deadline
 from peerstor.http.outflow import unsent
 from peerstor.http.request import StreamingRequest
@@ -348,9 +348,8 @@ class StreamingChannel(HTTPChannel):
         self._phase = Phase.CLOSING
         begun = any(request.startedWriting for request in self.requests)
         for request in list(self.requests):
-            # The handler learns of it as of a lost connection: it must not answer any more.
             self.requests.remove(request)
-            request.connectionLost(Failure(BodyCut()))
+            request.refused(status)
         self._body = None
         if begun:
             self.abort()

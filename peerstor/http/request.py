@@ -13,6 +13,9 @@ from peerstor.http.seams import Connection
 DRAIN_AT_MOST = 256 * 1024
 """Bytes of an unwanted body that are read for the sake of the connection; above, a new connection is cheaper."""
 
+UNANSWERED = 499
+"""What the access log says of a request whose client left before the answer began: nginx's number for it."""
+
 
 class StreamingRequest(Request):
     """One request on a `StreamingChannel`.
@@ -35,6 +38,7 @@ class StreamingRequest(Request):
         self.expects_continue = False
         self._dispatched = False
         self._answered_early = False
+        self._refused = 0
 
     def gotLength(self, length: int | None) -> None:
         """Give twisted.web the empty content file that it looks at; no byte of the body goes there."""
@@ -106,9 +110,16 @@ class StreamingRequest(Request):
         if not self._disconnected and not self.finished:
             self.channel.abort()
 
+    def refused(self, status: int) -> None:
+        """Take note that the connection answers in the handler's place, which must not answer any more."""
+        self._refused = status
+        self.connectionLost(Failure(BodyCut()))
+
     def connectionLost(self, reason: Failure) -> None:
         """Let twisted.web cancel the handler first, then fail the body."""
         if not self.finished and self._dispatched:
+            if not self.startedWriting:
+                self.code = self._refused or UNANSWERED
             self.channel.site.log(self)
         super().connectionLost(reason)
         self.body.fail(Failure(BodyCut()))

@@ -727,6 +727,27 @@ class PlainTests(Cases, SynchronousTestCase):
         c.lose()
         self.assertEqual(logged, c.requests)
 
+    def test_log_of_what_was_not_answered(self) -> None:
+        """The log doesn't say 200 of a request that nobody answered, and says what was answered in its place."""
+        for end, status in (
+            (lambda c: c.lose(), 499),
+            (lambda c: c.send(b"nonsense\r\n"), 400),
+            (lambda c: c.clock.pump([5] * 8), 408),
+        ):
+            logged: list[StreamingRequest] = []
+            c, _ = self.taking(log=logged.append)
+            c.send(head("PUT", "/x", None, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n")
+            end(c)
+            self.assertEqual([request.code for request in logged], [status])
+
+    def test_log_of_an_answer_that_was_begun(self) -> None:
+        """An answer that was begun keeps its status in the log, though the client left."""
+        logged: list[StreamingRequest] = []
+        c = self.make(lambda request: request.write(b"begun"), log=logged.append)
+        c.send(head("GET"))
+        c.lose()
+        self.assertEqual([request.code for request in logged], [200])
+
 
 class SecureTests(Cases, SynchronousTestCase):
     """The cases over TLS."""
