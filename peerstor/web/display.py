@@ -23,14 +23,14 @@ def human_size(size: int | None) -> str:
     return f"{value:.3g} {_UNITS[unit]}" if value < 99.95 else f"{value:.0f} {_UNITS[unit]}"
 
 
-def human_time(seconds: float) -> str:
-    """Give a time, in UTC, to the minute."""
-    return _moment(seconds).strftime("%Y-%m-%d %H:%M")
-
-
-def machine_time(seconds: float) -> str:
-    """Give a time as `<time datetime>` has it."""
-    return _moment(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+def time_shown(seconds: float) -> tuple[str, str]:
+    """Give a time as `<time datetime>` has it, and as people read it: both in UTC."""
+    try:
+        moment = datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):  # a file may have any time
+        moment = datetime.fromtimestamp(0, UTC)
+    text = moment.isoformat(" ")
+    return f"{text[:10]}T{text[11:19]}Z", text[:16]
 
 
 def visible(name: bytes) -> str:
@@ -48,10 +48,3 @@ def visible(name: bytes) -> str:
         else f"\\u{ord(character):04x}"
         for character in text
     )
-
-
-def _moment(seconds: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # a file may have any time
-        return datetime.fromtimestamp(0, UTC)

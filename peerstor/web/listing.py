@@ -1,6 +1,7 @@
 """Answering with a folder: a page, JSON, or one link a line."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -11,13 +12,13 @@ from peerstor.errors import BadNumber, BadRequest
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IThreads
 from peerstor.tree.entries import Entry, Page, list_page
-from peerstor.tree.paths import TreePath
+from peerstor.tree.paths import TreePath, quote_name
 from peerstor.tree.sandbox import Sandbox
-from peerstor.web.display import machine_time
 from peerstor.web.links import link_to
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages, set_page_headers
 from peerstor.web.parameters import number, text
+from peerstor.web.rows import rows, seconds
 
 Sort = Literal["name", "size", "mtime"]
 SORTS: tuple[Sort, ...] = ("name", "size", "mtime")
@@ -124,7 +125,7 @@ class Listings:
         if wanted.form == "application/json":
             body = _json(path, page)
         elif wanted.form == "text/plain":
-            body = "".join(f"{_href(path, entry)}\n" for entry in page.entries).encode()
+            body = "".join(f"{href}\n" for href, _ in _linked(path, page)).encode()
         else:
             body = self._html(path, page, wanted, principal)
         return body, page.next
@@ -134,10 +135,7 @@ class Listings:
             "listing.html",
             path=path,
             crumbs=_crumbs(path),
-            rows=[
-                (_href(path, e), e.name, e.is_folder, e.size, _seconds(e), machine_time(_seconds(e)))
-                for e in page.entries
-            ],
+            rows=rows(_linked(path, page)),
             columns=_columns(wanted),
             first=wanted.cursor is None,
             first_page=wanted.query(),
@@ -146,14 +144,14 @@ class Listings:
         )
 
 
-def _href(folder: TreePath, entry: Entry) -> str:
-    return link_to(folder.child(entry.name, slash=entry.is_folder))
-
-
-def _seconds(entry: Entry) -> float:
-    """Give the time of modification in seconds, as near as a float comes to it."""
-    whole, rest = divmod(entry.mtime_ns, 10**9)
-    return whole + rest / 1e9
+def _linked(folder: TreePath, page: Page) -> Iterator[tuple[str, Entry]]:
+    """Give each entry with its link, whose beginning is made once."""
+    beginning = link_to(folder)
+    for entry in page.entries:
+        if folder.parts:
+            yield f"{beginning}{quote_name(entry.name)}{'/' if entry.is_folder else ''}", entry
+        else:  # at the top, names may clash with ours
+            yield link_to(folder.child(entry.name, slash=entry.is_folder)), entry
 
 
 def _json(path: TreePath, page: Page) -> bytes:
@@ -162,12 +160,12 @@ def _json(path: TreePath, page: Page) -> bytes:
         "entries": [
             {
                 "name": entry.name.decode("utf-8", "replace"),
-                "href": _href(path, entry),
+                "href": href,
                 "type": "folder" if entry.is_folder else "file",
                 "size": entry.size,
-                "mtime": _seconds(entry),
+                "mtime": seconds(entry),
             }
-            for entry in page.entries
+            for href, entry in _linked(path, page)
         ],
         "next": page.next,
     }

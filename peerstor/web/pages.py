@@ -15,7 +15,7 @@ from peerstor.errors import NotFound
 from peerstor.http.media import media_type
 from peerstor.http.phrases import phrase
 from peerstor.http.request import StreamingRequest
-from peerstor.web.display import human_size, human_time, visible
+from peerstor.web.display import visible
 
 PAGE_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -39,7 +39,7 @@ class Pages:
         )
         self._static = _static_files()
         self.digest = hashlib.sha256(b"".join(k + v for k, v in sorted(self._static.items()))).hexdigest()[:16]
-        self._environment.filters |= {"human_size": human_size, "human_time": human_time, "visible": visible}
+        self._environment.filters |= {"visible": visible}
         self._environment.globals["static"] = lambda name: f"/-/static/{self.digest}/{name}"
 
     def static(self, digest: str, name: str) -> tuple[str, bytes]:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor.web.display import human_size, human_time, machine_time, visible
+from peerstor.web.display import human_size, time_shown, visible
 
 
 class Display(SynchronousTestCase):
@@ -18,9 +18,9 @@ class Display(SynchronousTestCase):
 
     def test_times(self) -> None:
         """A time is in UTC; one that no calendar has is the epoch."""
-        self.assertEqual(human_time(1_700_000_000.9), "2023-11-14 22:13")
-        self.assertEqual(machine_time(1_700_000_000), "2023-11-14T22:13:20Z")
-        self.assertEqual(human_time(1e300), "1970-01-01 00:00")
+        self.assertEqual(time_shown(1_700_000_000.9), ("2023-11-14T22:13:20Z", "2023-11-14 22:13"))
+        self.assertEqual(time_shown(1e300), ("1970-01-01T00:00:00Z", "1970-01-01 00:00"))
+        self.assertEqual(time_shown(-1.5)[0], "1969-12-31T23:59:59Z")
 
     def test_names(self) -> None:
         """Controls and what turns the direction of text are shown; emoji and scripts stay as they are."""
