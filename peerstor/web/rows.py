@@ -11,7 +11,8 @@ _FILE = """<tr>
 <th scope="row" class="name"><a class="file" href="%(href)s"><bdi>%(name)s</bdi></a></th>
 <td class="size">%(size)s</td>
 <td class="mtime"><time datetime="%(moment)s">%(modified)s</time></td>
-<td class="get"><a href="%(href)s?download" download><span class="spoken">Download <bdi>%(name)s</bdi></span></a></td>
+<td class="get">\
+<a href="%(href)s?download" download><span class="spoken">Download <bdi>%(name)s</bdi></span></a></td>
 </tr>
 """
 
