@@ -71,7 +71,8 @@ class Loader:
     def visit(self, key: UploadKey, part: OpenPart | None, record: Record | None, offset: int) -> Visit:
         """Look at an upload before anything is done with it.
 
-        :param part: its open part file, where it is in memory; closed where it turns out to be no longer the one.
+        :param part: its open part file, where it is in memory; still the caller's to close, once nothing uses it
+            any more, where the visit has another.
         :param record: its row, in that case.
         :param offset: bytes that are good, in that case.
         :raise NotFound: a part of the path is private.
@@ -82,14 +83,10 @@ class Loader:
         try:
             if part is not None and part.stands():
                 return Visit(record, part, offset, folder is not None, part.free())
-            if part is not None:
-                self._parts.release(part)
             found = self._load(key, -1 if folder is None else folder.fd)
-            if found.part is not None:
-                free = found.part.free()
-            else:
-                free = 0 if folder is None else self._parts.free(folder.fd)
-            return evolve(found, folder=folder is not None and found.folder, free=free)
+            if folder is None:
+                return evolve(found, folder=False)
+            return evolve(found, free=self._free(folder) if found.part is None else found.part.free())
         finally:
             if folder is not None:
                 folder.close()
@@ -140,6 +137,9 @@ class Loader:
                 count += 1
             self._ledger.forget_stray(part_id)
         return count
+
+    def _free(self, folder: Opened) -> int:
+        return self._parts.free(folder.fd, beside=self._parts.beside(folder.fd))
 
     def _folder(self, key: UploadKey) -> Opened | None:
         try:

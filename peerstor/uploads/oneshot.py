@@ -103,10 +103,10 @@ class Receiver:
             if check is not None:
                 check(present)
             _judge(present, target, conflict, may_replace)
-            free = self._parts.free(folder.fd)
+            part_id, beside = new_id(), self._parts.beside(folder.fd)
+            free = self._parts.free(folder.fd, beside=beside)
             if length is not None and length > free:
                 raise NoSpace(free)
-            part_id, beside = new_id(), self._parts.beside(folder.fd)
             if beside:
                 self._ledger.note_stray(part_id, target.parent.joined)
             return self._parts.create(part_id, beside=beside, folder_fd=folder.fd)

@@ -114,9 +114,9 @@ class PartStore:
             return True
         return _mount(folder_fd) != _mount(home)
 
-    def free(self, folder_fd: int) -> int:
-        """Bytes that are left for us where the part of a target in this open folder would lie."""
-        found = os.fstatvfs(folder_fd if self.beside(folder_fd) else self._private.parts_fd)
+    def free(self, folder_fd: int, *, beside: bool) -> int:
+        """Bytes that are left for us where the part of a target in this open folder would lie. Raises OSError."""
+        found = os.fstatvfs(folder_fd if beside else self._private.parts_fd)
         return found.f_bavail * found.f_frsize
 
     def create(self, part_id: str, *, beside: bool, folder_fd: int) -> OpenPart:

@@ -144,9 +144,8 @@ class Shelf:
         except Fault:
             await self.close(upload)
             raise
-        if visit.part is None or visit.part is not before:
-            await self._quiet(upload)
-            upload.closed()
+        if before is not None and visit.part is not before:
+            await self.close(upload)
         upload.record = visit.record
         if visit.part is not None and visit.part is not before:
             self._open(upload, visit.part, visit.offset)
