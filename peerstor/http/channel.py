@@ -19,6 +19,7 @@ from zope.interface import implementer
 from peerstor.http.body import BodyStream, Hold
 from peerstor.http.deadline import Deadline
 from peerstor.http.outflow import unsent
+from peerstor.http.progress import Progress, Verdict
 from peerstor.http.request import StreamingRequest
 from peerstor.http.seams import House
 
@@ -60,8 +61,6 @@ class StreamingChannel(HTTPChannel):
         self._heard_all = False
         self._written = 0
         self._waiting_to_be_done: StreamingRequest | None = None
-        self._last_progress = self._window_start = 0.0
-        self._last_sent = self._last_received = self._window_received = 0
 
     # Life of the connection.
 
@@ -70,6 +69,7 @@ class StreamingChannel(HTTPChannel):
         self.transport.bufferSize = UNSENT_AT_MOST
         super().connectionMade()
         self._deadline = Deadline(self.site.reactor)
+        self._progress = Progress(clock=self.site.reactor, limits=self.site.timeouts)
         if not self.site.admit(self):
             self._refuse(429, {b"Retry-After": b"5"})
             return
@@ -256,7 +256,7 @@ class StreamingChannel(HTTPChannel):
     def body_released(self) -> None:
         """Read again, and begin anew to measure how fast the client is."""
         self._resume()
-        self._begin_window()
+        self._measure_anew()
 
     def _pause(self) -> None:
         if not self._paused:
@@ -368,20 +368,18 @@ class StreamingChannel(HTTPChannel):
     def _begin_closing(self) -> None:
         self._phase = Phase.CLOSING
         self._deadline.set(self.site.timeouts.response, self._closing_expired)
-        self._begin_window()
+        self._measure_anew()
 
     # Time.
 
     def _begin_busy(self) -> None:
         self._phase = Phase.BUSY
-        self._last_received = 0
-        self._begin_window()
+        self._measure_anew()
         self._deadline.set(self.site.timeouts.check, self._check_progress)
 
-    def _begin_window(self) -> None:
-        self._last_progress = self._window_start = self.site.reactor.seconds()
-        self._window_received = self._body.received if self._body is not None else 0
-        self._last_sent = self._written
+    def _measure_anew(self) -> None:
+        received = self._body.received if self._body is not None else 0
+        self._progress.begin(taken=self._written - unsent(self.transport), received=received)
 
     def _head_expired(self) -> None:
         if self.requests:
@@ -401,44 +399,20 @@ class StreamingChannel(HTTPChannel):
             self.abort()
 
     def _closing_expired(self) -> None:
-        if self._sent_more():
+        if self._takes():
             self._deadline.set(self.site.timeouts.response, self._closing_expired)
         else:
             self.abort()
 
-    def _sent_more(self) -> bool:
-        """Tell whether the client took anything since the last look (or has nothing to take)."""
-        pending = unsent(self.transport)
-        sent = self._written - pending
-        moved = pending == 0 or sent > self._last_sent
-        self._last_sent = sent
-        return moved
+    def _takes(self) -> bool:
+        return self._progress.takes(written=self._written, pending=unsent(self.transport))
 
     def _check_progress(self) -> None:
         """Look whether a busy connection moves; cut it where the client is at fault for long enough."""
-        now, limits = self.site.reactor.seconds(), self.site.timeouts
-        body = self._body
-        sent_more = self._sent_more()
-        if body is None or not body.open:
-            moved, allowed = sent_more, limits.response
-        elif not body.held:
-            moved, allowed = body.received > self._last_received, limits.body
-            self._last_received = body.received
-            if now - self._window_start >= limits.rate_window:
-                if body.received - self._window_received < limits.rate * limits.rate_window:
-                    self._refuse(408)
-                    return
-                self._window_start, self._window_received = now, body.received
-        elif self._waitingForTransport:
-            moved, allowed = sent_more, limits.response
+        verdict = self._progress.judge(body=self._body, taking=self._takes(), waiting=self._waitingForTransport)
+        if verdict is Verdict.TOO_SLOW:
+            self._refuse(408)
+        elif verdict is Verdict.STALLED:
+            self.abort()
         else:
-            moved, allowed = False, limits.held
-        if moved:
-            self._last_progress = now
-        elif now - self._last_progress >= allowed:
-            if body is not None and not body.held:
-                self._refuse(408)
-            else:
-                self.abort()
-            return
-        self._deadline.set(limits.check, self._check_progress)
+            self._deadline.set(self.site.timeouts.check, self._check_progress)

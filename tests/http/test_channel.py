@@ -710,6 +710,19 @@ class PlainTests(Cases, SynchronousTestCase):
         c.clock.pump([5] * 13)
         self.assertTrue(c.wire.aborted)
 
+    def test_last_answer_that_is_taken_slowly(self) -> None:
+        """An answer that ends the connection is cut only when the client takes nothing of it, however long it takes."""
+        c = self.holding()
+        c.send(head("GET", "/", None, "Connection: close"))
+        c.wire._tempDataLen, c.wire.dataBuffer, c.wire.offset = 1000, b"", 0  # type: ignore[attr-defined]
+        answer(c.requests[0], b"x" * 1000)
+        for left in range(990, 800, -10):
+            c.wire._tempDataLen = left  # type: ignore[attr-defined]
+            c.clock.advance(61)
+        self.assertFalse(c.wire.aborted)
+        c.clock.pump([61, 61])
+        self.assertTrue(c.wire.aborted)
+
     def test_slow_handler_is_not_cut(self) -> None:
         """A handler may think for as long as it likes before it answers."""
         c = self.holding()
