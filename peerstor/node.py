@@ -13,13 +13,13 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from peerstor.access.anonymous import Anonymous
-from peerstor.accesslog import AccessLog
+from peerstor.daemon.accesslog import AccessLog
+from peerstor.daemon.listen import Listening
+from peerstor.daemon.threads import Threads
 from peerstor.errors import Fault, Stopping
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
-from peerstor.listen import Listening
 from peerstor.settings import Settings
-from peerstor.threads import Threads
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox

@@ -12,11 +12,11 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from peerstor import __version__
-from peerstor.addresses import access_lines, beyond_loopback
-from peerstor.announcement import Announcement, open_warning
+from peerstor.daemon.addresses import access_lines, beyond_loopback
+from peerstor.daemon.announcement import Announcement, open_warning
+from peerstor.daemon.listen import listen
+from peerstor.daemon.readiness import acting_as, prepare, raise_descriptor_limit
 from peerstor.errors import StartupError, StorageUnavailable
-from peerstor.listen import listen
-from peerstor.readiness import acting_as, prepare, raise_descriptor_limit
 from peerstor.settings import Option, Settings
 
 # Columns of the help: those of a terminal nobody has widened, and those left of the sentences.

@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 import peerstor.web.site  # noqa: F401 - declares what the plumbing provides
+from peerstor.daemon.threads import Threads
 from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormReader
 from peerstor.interfaces import IByteSource, IChangeListener, IThreads
-from peerstor.threads import Threads
 from peerstor.web.changelog import ChangeLog
 from tests.fakes import HeldThreads, ImmediateThreads
 from tests.http.test_channel import Collector, head

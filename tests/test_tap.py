@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import peerstor
 from peerstor import __version__, tap
 from peerstor.__main__ import Foreground
-from peerstor.announcement import Announcement
+from peerstor.daemon.announcement import Announcement
 from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.settings import MIB, Settings
 from peerstor.tap import Options, makeService, settings_of

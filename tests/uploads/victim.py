@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from peerstor.daemon.threads import Threads
 from peerstor.errors import NoSuchUpload, OffsetMismatch
-from peerstor.threads import Threads
 from peerstor.tree.publish import Conflict
 from peerstor.uploads.records import UploadKey
 from tests.uploads.scaffold import Body, World

@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor import accesslog
-from peerstor.accesslog import AccessLog, escaped, timestamp, without_query, without_secrets
+from peerstor.daemon import accesslog
+from peerstor.daemon.accesslog import AccessLog, escaped, timestamp, without_query, without_secrets
 from tests.fakes import HeldThreads, ImmediateThreads
 from tests.scratch import scratch_folder
 

@@ -8,9 +8,9 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor import readiness
+from peerstor.daemon import readiness
+from peerstor.daemon.readiness import acting_as, prepare, prepare_folder, raise_descriptor_limit
 from peerstor.errors import StartupError
-from peerstor.readiness import acting_as, prepare, prepare_folder, raise_descriptor_limit
 from peerstor.settings import Settings
 from tests.scratch import scratch_folder
 
@@ -137,7 +137,7 @@ class ActingAsTests(SynchronousTestCase):
         folder = scratch_folder(self)
         os.chmod(folder, 0o777)
         script = (
-            "import os; from peerstor.readiness import acting_as\n"
+            "import os; from peerstor.daemon.readiness import acting_as\n"
             f"with acting_as(1, None): os.mkdir({folder!r} + '/made')\n"
             "assert os.geteuid() == os.getuid()"
         )

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor.addresses import (
+from peerstor.daemon.addresses import (
     InterfaceAddress,
     access_lines,
     base_url,

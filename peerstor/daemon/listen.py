@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IReactorSocket
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
+from peerstor.daemon.portholder import holder_of
 from peerstor.errors import StartupError
-from peerstor.portholder import holder_of
 
 # A page of small pictures opens many connections in one go; beyond the backlog a client waits a whole second
 # for its next SYN. The kernel cuts it to net.core.somaxconn.

@@ -11,9 +11,9 @@ from twisted.internet.testing import MemoryReactor, MemoryReactorClock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor import listen as module
+from peerstor.daemon import listen as module
+from peerstor.daemon.listen import Listening, listen
 from peerstor.errors import StartupError
-from peerstor.listen import Listening, listen
 
 
 def nobody(port: int) -> str | None:

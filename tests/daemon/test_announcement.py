@@ -5,8 +5,8 @@ import io
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor import announcement
-from peerstor.announcement import Announcement, open_warning
+from peerstor.daemon import announcement
+from peerstor.daemon.announcement import Announcement, open_warning
 
 LINES = ["Access at: http://192.0.2.2:8080", "Access at: http://[2001:db8::2]:8080"]
 

@@ -7,7 +7,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor.portholder import holder_of
+from peerstor.daemon.portholder import holder_of
 from tests.scratch import scratch_folder
 
 
