@@ -39,3 +39,17 @@ class Disk:
             return await self._threads.run(function, *args, **kwargs)
         except OSError as error:
             raise disk_fault(error) from error
+
+    async def fault_of_write(self, error: OSError, free: Callable[[], int]) -> Fault:
+        """State what a failed write means; the disk that refused it may refuse to tell its room as well.
+
+        :param free: asks, in a thread, for the bytes that are left.
+        :return: as `disk_fault`.
+        """
+        fault = disk_fault(error)
+        if not isinstance(fault, NoSpace):
+            return fault
+        try:
+            return NoSpace(await self.run(free))
+        except Fault:
+            return fault

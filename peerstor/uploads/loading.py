@@ -84,9 +84,7 @@ class Loader:
             if part is not None and part.stands():
                 return Visit(record, part, offset, folder is not None, part.free())
             found = self._load(key, -1 if folder is None else folder.fd)
-            if folder is None:
-                return evolve(found, folder=False)
-            return evolve(found, free=self._free(folder) if found.part is None else found.part.free())
+            return self._with_room(found, folder)
         finally:
             if folder is not None:
                 folder.close()
@@ -137,6 +135,18 @@ class Loader:
                 count += 1
             self._ledger.forget_stray(part_id)
         return count
+
+    def _with_room(self, found: Visit, folder: Opened | None) -> Visit:
+        """Add what is left where the part lies, or would lie; a part that can't tell is closed again."""
+        if folder is None:
+            return evolve(found, folder=False)
+        if found.part is None:
+            return evolve(found, free=self._free(folder))
+        try:
+            return evolve(found, free=found.part.free())
+        except OSError:
+            self._parts.release(found.part)
+            raise
 
     def _free(self, folder: Opened) -> int:
         return self._parts.free(folder.fd, beside=self._parts.beside(folder.fd))

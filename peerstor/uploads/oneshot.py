@@ -128,7 +128,7 @@ class Receiver:
         try:
             await sink.take(source, length)
         except OSError as error:
-            raise disk_fault(error, await self._disk.run(part.free)) from error
+            raise await self._disk.fault_of_write(error, part.free) from error
         finally:
             if mark is not None:
                 await mark.stop()

@@ -20,7 +20,7 @@ from peerstor.errors import (
 )
 from peerstor.interfaces import IByteSource, IThreads
 from peerstor.tree.publish import Conflict
-from peerstor.uploads.disk import Disk, disk_fault
+from peerstor.uploads.disk import Disk
 from peerstor.uploads.finishing import Finisher
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.loading import Visit
@@ -193,7 +193,7 @@ class Resumable:
         try:
             await sink.take(source, length)
         except OSError as error:
-            fault = disk_fault(error, await self._disk.run(part.free))
+            fault = await self._disk.fault_of_write(error, part.free)
             raise fault from error
         finally:
             await self._settle(upload, sink.written, fault)
@@ -206,7 +206,9 @@ class Resumable:
         upload.record = evolve(record, offset=written, touched=self._wall())
         await self._shelf.tell(self._ledger.note, record.id, offset=written, touched=upload.record.touched)
         unsynced = mark is not None and mark.failed is not None
-        if unsynced or (fault is not None and not isinstance(fault, NoSpace)):
+        # A disk that is merely full knows what it has left; any other is looked at afresh.
+        merely_full = isinstance(fault, NoSpace) and fault.free is not None
+        if unsynced or (fault is not None and not merely_full):
             await self._shelf.close(upload)
 
     # What the verbs refuse

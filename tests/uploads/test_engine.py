@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Coroutine
+from typing import Any
 
 from blake3 import blake3
 from twisted.internet.defer import CancelledError
@@ -24,8 +26,20 @@ from peerstor.errors import (
 )
 from peerstor.tree.publish import Conflict
 from peerstor.uploads import finishing
+from peerstor.uploads.parts import OpenPart
+from peerstor.uploads.records import Completed
 from tests.fakes import HeldThreads, ImmediateThreads
 from tests.uploads.scaffold import Body, EngineCase, SmallDisk, Source, key
+
+
+def silent(_: object) -> int:
+    """Stands for a disk that doesn't even tell what is left."""
+    raise OSError(errno.EIO, "the question")
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    return len(os.listdir("/dev/fd"))
 
 
 class ResumableTests(EngineCase):
@@ -616,6 +630,51 @@ class FullDiskTests(EngineCase):
         self.boot(pwrite=broken)
         self.fault(StorageUnavailable, self.engine.append(key(), offset=0, source=Body(b"hello world"), length=11))
         self.assertEqual(self.offset(), 5)
+
+    def test_full_and_does_not_tell_its_room(self) -> None:
+        """A full disk is said to be full even where it can't tell what is left; the upload is loaded anew."""
+        self.boot(pwrite=SmallDisk(3))
+        self.patch(OpenPart, "free", silent)
+        before = descriptors()
+        fault = self.fault(NoSpace, self.engine.append(key(), offset=0, source=Body(b"hello"), length=None))
+        self.assertIsNone(fault.free)
+        self.assertEqual(descriptors(), before)
+        self.assertIsNone(self.fault(NoSpace, self.receiving()).free)
+
+    def test_broken_and_does_not_tell_its_room(self) -> None:
+        """What is told is the error of the write, not that of a question after it."""
+
+        def broken(*_: object) -> int:
+            raise OSError(errno.EIO, "the write")
+
+        self.boot(pwrite=broken)
+        self.patch(OpenPart, "free", silent)
+        before = descriptors()
+        work = self.engine.append(key(), offset=0, source=Body(b"hello"), length=None)
+        self.assertIn("the write", self.fault(StorageUnavailable, work).reason)
+        self.assertEqual(descriptors(), before)
+        self.assertIn("the write", self.fault(StorageUnavailable, self.receiving()).reason)
+
+    def test_does_not_tell_its_room_when_loaded(self) -> None:
+        """A part that was opened only to fail at the next question is closed again."""
+        self.append(b"hello")
+        self.boot()
+        before = descriptors()
+        self.patch(OpenPart, "free", silent)
+        for _ in range(3):
+            self.fault(StorageUnavailable, self.engine.offset(key()))
+        self.assertEqual(descriptors(), before)
+
+    def receiving(self) -> Coroutine[Any, Any, Completed]:
+        """Take a whole file at once, to be begun."""
+        return self.engine.receive(
+            key().target,
+            source=Body(b"hello"),
+            length=None,
+            conflict=Conflict.RENAME,
+            may_replace=False,
+            by="guest",
+        )
 
     def test_failed_sync(self) -> None:
         """After a failed sync only what was synced before counts: the kernel may have dropped the rest."""
