@@ -34,7 +34,7 @@ TIDY_EVERY = 60.0
 """Seconds between looks for idle uploads to close: a minute more of an open file costs little."""
 
 EXPIRE_EVERY = 3600.0
-"""Seconds between looks for expired uploads: they live for days."""
+"""Seconds between looks for expired uploads and for what belongs to none: they live for days."""
 
 
 class Engine:
@@ -87,7 +87,13 @@ class Engine:
         self._appending = Running()
         self._disk = Disk(threads=threads)
         self._loader = Loader(
-            ledger=ledger, parts=parts, sandbox=sandbox, publisher=publisher, boot_id=boot_id, wall=wall
+            ledger=ledger,
+            parts=parts,
+            sandbox=sandbox,
+            publisher=publisher,
+            boot_id=boot_id,
+            wall=wall,
+            expiry=expiry,
         )
         syncs = (sync_threads or threads) if fsync else None
         self._shelf = Shelf(
@@ -143,9 +149,14 @@ class Engine:
         await self._ledger_threads.run(self._ledger.open)
         for key in await self._ledger_threads.run(self._ledger.publishing):
             await self._running.run(self._resumable.recover(key), Holder(brief=True))
-        count = await self._disk.run(self._loader.sweep)
-        if count:
-            _log.info("{count} part files of a process that was killed were removed", count=count)
+        left = await self._sweep()
+        if left:
+            _log.info(
+                "{count} part files may belong to another ledger (another --state); they are left until they are"
+                " {days:g} days old",
+                count=left,
+                days=self._expiry / 86400,
+            )
 
     async def end_appends(self) -> None:
         """Cut what can be resumed, and write and record what arrived; no append begins any more.
@@ -286,6 +297,13 @@ class Engine:
         holder = Holder(brief=True)
         return await self._running.run(self._expire(holder, self._wall() if now is None else now), holder)
 
+    async def _sweep(self) -> int:
+        """Remove the files of uploads that are none any more; answers with how many were left as doubtful."""
+        swept = await self._disk.run(self._loader.sweep)
+        if swept.removed:
+            _log.info("{count} part files that belong to no upload were removed", count=swept.removed)
+        return swept.left
+
     async def _expire(self, holder: Holder, now: float) -> int:
         before, count = now - self._expiry, 0
         await self._ledger_threads.run(self._ledger.forget_done, now - REMEMBER)
@@ -318,5 +336,6 @@ class Engine:
     async def _expire_now(self) -> None:
         try:
             await self.expire()
+            await self._running.run(self._sweep(), Holder(brief=True))
         except Fault as fault:
             _log.warn("Uploads could not be expired: {fault}", fault=fault)

@@ -1,9 +1,11 @@
 """The ledger: one row for each upload, in SQLite, so that an upload survives the process."""
 
+import math
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -25,6 +27,7 @@ CREATE TABLE uploads (
 ) WITHOUT ROWID;
 CREATE INDEX uploads_touched ON uploads (state, touched);
 CREATE TABLE strays (id TEXT NOT NULL PRIMARY KEY, folder BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE birth (moment REAL NOT NULL);
 """
 
 _COLUMNS = (
@@ -45,14 +48,25 @@ class Ledger:
     anew: a storage that went away and came back works again.
     """
 
-    def __init__(self, *, path: bytes, fsync: bool = True) -> None:
+    @staticmethod
+    def path_in(state_folder: bytes, instance_id: str) -> bytes:
+        """Name the database file of a storage, so that storages may share the folder for their state.
+
+        :param instance_id: of the storage, 32 hex digits.
+        """
+        return os.path.join(state_folder, b"uploads-%s.sqlite" % instance_id[:16].encode())
+
+    def __init__(self, *, path: bytes, fsync: bool = True, wall: Callable[[], float] = time.time) -> None:
         """Make a ledger; its files are made at the first call.
 
-        :param path: of the database file; its folder exists.
+        :param path: of the database file (`path_in`); its folder exists.
         :param fsync: whether anything is synced at all.
+        :param wall: the time, seconds since the epoch.
         """
         self._path = path
         self._fsync = fsync
+        self._wall = wall
+        self._made = False
         self._lock = threading.Lock()
         self._base: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -145,6 +159,15 @@ class Ledger:
 
     # Many
 
+    def complete_since(self) -> float:
+        """Tell from when on every part file has a row here, seconds since the epoch; infinity: not for sure yet.
+
+        What is older than the ledger may belong to one that was used before it. Clocks may jump at the start of a
+        machine, hence a ledger that this very process has made vouches for nothing.
+        """
+        [(moment,)] = self._read("SELECT moment FROM birth")
+        return math.inf if self._made else float(moment)
+
     def part_ids(self) -> frozenset[str]:
         """The ids of all uploads that may have a part file."""
         rows = self._read("SELECT id FROM uploads WHERE state != ?", (State.DONE.value,))
@@ -207,7 +230,7 @@ class Ledger:
             self._drop()
         if self._base is None:
             self._base = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5.0)
-            _prepare(self._base, fsync=self._fsync)
+            self._made |= _prepare(self._base, fsync=self._fsync, now=self._wall())
             self._identity = self._present()
         return self._base
 
@@ -242,7 +265,8 @@ class Ledger:
                 return
 
 
-def _prepare(base: sqlite3.Connection, *, fsync: bool) -> None:
+def _prepare(base: sqlite3.Connection, *, fsync: bool, now: float) -> bool:
+    """Set a connection up; tell whether there was no ledger yet."""
     base.execute("PRAGMA locking_mode = EXCLUSIVE")
     base.execute("PRAGMA journal_mode = WAL")
     base.execute(f"PRAGMA synchronous = {'NORMAL' if fsync else 'OFF'}")
@@ -250,7 +274,9 @@ def _prepare(base: sqlite3.Connection, *, fsync: bool) -> None:
     if version > VERSION:
         raise sqlite3.DatabaseError(f"it was written by a newer PeerStor (version {version})")
     if version == 0:
-        base.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        born = f"INSERT INTO birth (moment) VALUES ({now:f});"
+        base.executescript(f"BEGIN; {_SCHEMA} {born} PRAGMA user_version = {VERSION}; COMMIT;")
+    return bool(version == 0)
 
 
 def _values(record: Record) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from peerstor.errors import NoParent, NotFound
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.uploads.ledger import Ledger
-from peerstor.uploads.parts import OpenPart, PartStore
+from peerstor.uploads.parts import OpenPart, PartStore, Swept
 from peerstor.uploads.records import Record, State, UploadKey
 
 REMEMBER = 24 * 3600.0
@@ -54,11 +54,13 @@ class Loader:
         publisher: Publisher,
         boot_id: str,
         wall: Callable[[], float],
+        expiry: float,
     ) -> None:
         """Make a loader.
 
         :param boot_id: tells one run of the machine (not of the process) from another.
         :param wall: the time, seconds since the epoch.
+        :param expiry: seconds after which nobody wants a part any more that hasn't moved.
         """
         self._ledger = ledger
         self._parts = parts
@@ -66,6 +68,7 @@ class Loader:
         self._publisher = publisher
         self._boot_id = boot_id
         self._wall = wall
+        self._expiry = expiry
         self._mistrusted: dict[str, int] = {}
 
     def visit(self, key: UploadKey, part: OpenPart | None, record: Record | None, offset: int) -> Visit:
@@ -124,9 +127,17 @@ class Loader:
                 self._parts.release(part)
         self._remove(record)
 
-    def sweep(self) -> int:
-        """Remove what killed processes left behind and no row speaks of; answers with how many files it was."""
-        count = self._parts.sweep(self._ledger.part_ids)
+    def sweep(self) -> Swept:
+        """Remove what killed processes left behind and no row speaks of.
+
+        Parts from before the ledger was made, which may be another ledger's, are left until they would expire.
+        """
+        since, expired = self._ledger.complete_since(), self._wall() - self._expiry
+        swept = self._parts.sweep(self._ledger.part_ids, spared=lambda written: expired <= written < since)
+        return evolve(swept, removed=swept.removed + self._sweep_strays())
+
+    def _sweep_strays(self) -> int:
+        count = 0
         for part_id, joined in self._ledger.strays():
             folder = self._folder(UploadKey("", joined, b"-"))
             if folder is not None:

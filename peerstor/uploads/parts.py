@@ -5,6 +5,8 @@ import re
 import secrets
 from collections.abc import Callable
 
+from attrs import frozen
+
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Part
 
@@ -90,6 +92,18 @@ class OpenPart:
             os.close(self.part.dir_fd)
 
 
+@frozen
+class Swept:
+    """What a sweep found that no upload speaks of.
+
+    :ivar removed: how many files have gone.
+    :ivar left: how many were left, since they may be another ledger's.
+    """
+
+    removed: int
+    left: int
+
+
 class PartStore:
     """Makes, opens and sweeps part files. All methods block; call them in a thread.
 
@@ -105,6 +119,7 @@ class PartStore:
         """
         self._private = private
         self._pwrite = pwrite
+        # Whatever is open: a sweep leaves it alone.
         self._own: set[str] = set()
 
     def beside(self, folder_fd: int) -> bool:
@@ -139,7 +154,9 @@ class PartStore:
         :raise FileNotFoundError: it has gone.
         :raise OSError: it could not be opened.
         """
-        return self._open(part_id, 0, beside=beside, folder_fd=folder_fd)
+        part = self._open(part_id, 0, beside=beside, folder_fd=folder_fd)
+        self._own.add(part_id)
+        return part
 
     def discard(self, part: OpenPart) -> None:
         """Remove a part and close it. Raises OSError; it is closed all the same."""
@@ -153,27 +170,34 @@ class PartStore:
         part.close()
         self._own.discard(part.id)
 
-    def remove(self, part_id: str, *, beside: bool, folder_fd: int) -> None:
-        """Remove a part that isn't open; does nothing where it has gone already. Raises OSError."""
+    def remove(self, part_id: str, *, beside: bool, folder_fd: int) -> bool:
+        """Remove a part that isn't open; tells whether it was still there. Raises OSError."""
         dir_fd, name = (folder_fd, _beside_name(part_id)) if beside else (self._private.parts_fd, part_id.encode())
-        try:
-            os.unlink(name, dir_fd=dir_fd)
-        except FileNotFoundError:
-            return
+        return _unlink(name, dir_fd)
 
-    def sweep(self, known: Callable[[], frozenset[str]]) -> int:
+    def sweep(self, known: Callable[[], frozenset[str]], *, spared: Callable[[float], bool]) -> Swept:
         """Remove the parts in the private folder that belong to nobody: an earlier process was killed.
 
         :param known: gives the ids of all uploads; asked after the folder was read, so that a part which this
             process makes meanwhile is either not seen or known.
-        :return: how many there were.
+        :param spared: tells whether a part that was last written at a time, seconds since the epoch, is left all
+            the same.
         """
         with os.scandir(self._private.parts_fd) as entries:
             found = {entry.name for entry in entries if _ID.match(entry.name)}
-        orphans = found - self._own - known()
-        for name in orphans:
-            self.remove(name, beside=False, folder_fd=-1)
-        return len(orphans)
+        removed = left = 0
+        for name in found - self._own - known():
+            if spared(self._written(name)):
+                left += 1
+            else:
+                removed += self.remove(name, beside=False, folder_fd=-1)
+        return Swept(removed=removed, left=left)
+
+    def _written(self, part_id: str) -> float:
+        try:
+            return os.stat(part_id, dir_fd=self._private.parts_fd, follow_symlinks=False).st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def _open(self, part_id: str, flags: int, *, beside: bool, folder_fd: int) -> OpenPart:
         if not beside:
@@ -188,6 +212,14 @@ class PartStore:
                 raise
         part = Part(dir_fd=dir_fd, name=name, fd=fd)
         return OpenPart(part_id=part_id, beside=beside, part=part, pwrite=self._pwrite)
+
+
+def _unlink(name: bytes, dir_fd: int) -> bool:
+    try:
+        os.unlink(name, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _beside_name(part_id: str) -> bytes:

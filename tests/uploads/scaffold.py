@@ -171,6 +171,7 @@ class World:
         pwrite: Callable[..., int] = os.pwrite,
         fsync: bool = True,
         now: float | None = None,
+        state: bytes | None = None,
         **options: Any,
     ) -> None:
         os.makedirs(root, exist_ok=True)
@@ -183,7 +184,8 @@ class World:
         self.sandbox = Sandbox(root, private=self.private)
         trash = Trash(private=self.private, sandbox=self.sandbox)
         self.publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=fsync)
-        self.ledger = Ledger(path=root + b"/.peerstor/uploads.db", fsync=fsync)
+        path = Ledger.path_in(state or root + b"/.peerstor", self.private.instance_id)
+        self.ledger = Ledger(path=path, fsync=fsync, wall=self.wall)
         self.parts = PartStore(private=self.private, pwrite=pwrite)
         threads = threads or ImmediateThreads()
         self.engine = Engine(
@@ -194,12 +196,16 @@ class World:
             threads=threads,
             ledger_threads=options.pop("ledger_threads", threads),
             clock=self.clock,
-            wall=lambda: self.now + self.clock.seconds(),
+            wall=self.wall,
             boot_id=boot_id,
             fsync=fsync,
             listeners=[self.heard],
             **options,
         )
+
+    def wall(self) -> float:
+        """The time, seconds since the epoch."""
+        return self.now + self.clock.seconds()
 
     def kill(self) -> None:
         """End the process as SIGKILL does: nothing is written any more; the kernel closes the files."""

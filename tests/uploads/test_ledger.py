@@ -1,5 +1,6 @@
 """The ledger's rows, and what becomes of them when the disk fails."""
 
+import math
 import os
 import shutil
 import sqlite3
@@ -86,6 +87,20 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual(self.ledger.part_ids(), {old.id, older.id, young.id})
         self.ledger.forget_done(5.0)
         self.assertIsNone(self.ledger.find(done.key))
+
+    def test_path(self) -> None:
+        """Storages that share a state folder have a ledger each; the name tells which is whose."""
+        path = Ledger.path_in(b"/var/lib", "0123456789abcdef" * 2)
+        self.assertEqual(path, b"/var/lib/uploads-0123456789abcdef.sqlite")
+
+    def test_birth(self) -> None:
+        """It remembers when it was made, and knows whether that was by this process."""
+        self.ledger = Ledger(path=self.folder + b"/born.db", wall=lambda: 5.0)
+        for _ in range(2):
+            self.assertEqual(self.ledger.complete_since(), math.inf)
+            self.ledger.close()
+        self.ledger = Ledger(path=self.folder + b"/born.db", wall=lambda: 9.0)
+        self.assertEqual(self.ledger.complete_since(), 5.0)
 
     def test_strays(self) -> None:
         """Parts beside their target that have no row are remembered until they are gone."""

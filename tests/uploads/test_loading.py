@@ -6,6 +6,8 @@ import time
 from typing import Any
 from unittest import SkipTest
 
+from twisted.logger import LogEvent, globalLogPublisher
+
 from peerstor.errors import NoParent, NoSuchUpload, OffsetMismatch
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore, new_id
@@ -138,18 +140,54 @@ class StartTests(EngineCase):
         self.boot()
         self.assertEqual(self.world.part_files(), sorted([mine, "note.txt"]))
 
+    def test_another_ledger(self) -> None:
+        """A ledger that was made after a part doesn't tell whose it is: it is left until nobody may want it."""
+        self.append(b"hello")
+        mine = self.world.part_files()
+        os.utime(self.root + b"/.peerstor/parts/" + mine[0].encode(), (self.world.now - 9, self.world.now - 9))
+        old = self.root + b"/.peerstor/parts/" + b"0" * 32
+        with open(old, "wb"):
+            os.utime(old, (1, 1))
+        state = self.base + b"/state"
+        os.mkdir(state)
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.boot(state=state)
+        self.assertEqual(self.world.part_files(), mine)
+        self.assertEqual([event["count"] for event in events if "another ledger" in event["log_format"]], [1])
+        self.boot(state=state)
+        self.assertEqual(self.world.part_files(), mine)
+        self.boot()
+        self.assertEqual(self.offset(), 5)
+
+    def test_hourly(self) -> None:
+        """What is left meanwhile is looked at again: what has become too old goes, what is open stays."""
+        self.append(b"hello")
+        mine = self.world.part_files()
+        orphan = self.root + b"/.peerstor/parts/" + b"0" * 32
+        with open(orphan, "wb"):
+            os.utime(orphan, (self.world.now - 9, self.world.now - 9))
+        self.boot()
+        self.assertEqual(len(self.world.part_files()), 2)
+        self.world.now += 6 * 24 * 3600
+        self.append(b"!", 5)
+        self.world.now += 2 * 24 * 3600
+        self.world.clock.advance(3600)
+        self.assertEqual(self.world.part_files(), mine)
+
     def test_sweep_beside_a_new_upload(self) -> None:
         """The sweep leaves alone what is begun while it runs."""
         waiting: list[Any] = []
         source = Source()
         real = PartStore.sweep
 
-        def sweep(store: PartStore, known: Any) -> int:
+        def sweep(store: PartStore, known: Any, **rest: Any) -> Any:
             def asked() -> Any:
                 waiting.append(self.later(self.engine.append(key(), offset=0, source=source, length=None)))
                 return known()
 
-            return real(store, asked)
+            return real(store, asked, **rest)
 
         self.patch(PartStore, "sweep", sweep)
         self.boot()
