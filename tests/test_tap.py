@@ -9,6 +9,8 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from twisted.application.service import IService, Service
+from twisted.internet import defer
+from twisted.python import failure
 from twisted.python.usage import Options as UsageOptions
 from twisted.scripts._twistd_unix import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
@@ -134,6 +136,9 @@ class TwistdTests(SynchronousTestCase):
     def test_foreground_has_no_pid_file(self) -> None:
         """In the foreground no pid file is written unless one is named, be it by its default name."""
         self.assertEqual(self.twistd("-n")["pidfile"], "")
+        # The option turns a mode on that would catch the failures of every test behind this one.
+        self.patch(failure, "startDebugMode", lambda: None)
+        self.patch(defer, "setDebugging", lambda on: None)
         self.assertEqual(self.twistd("--debug")["pidfile"], "")
         self.assertEqual(self.twistd("-n", "--pidfile", "twistd.pid")["pidfile"], os.path.abspath("twistd.pid"))
         self.assertEqual(self.twistd("-n", "--pidfile=x.pid")["pidfile"], os.path.abspath("x.pid"))
