@@ -183,7 +183,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
     publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync)
     state = settings.state or os.path.join(settings.storage, b".peerstor")
     engine = Engine(
-        ledger=Ledger(path=os.path.join(state, b"uploads.sqlite"), fsync=settings.fsync),
+        ledger=Ledger(path=Ledger.path_in(state, private.instance_id), fsync=settings.fsync),
         parts=PartStore(private=private),
         publisher=publisher,
         sandbox=sandbox,
