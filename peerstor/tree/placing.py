@@ -74,7 +74,7 @@ def add_name(part: Part, folder: Opened, name: bytes) -> bool:
 
 def copy_near(part: Part, folder: Opened) -> Part:
     """Copy the part into the folder under a private name, synced; its descriptor is the caller's to close."""
-    name = near_name(part)
+    name = near_name(part.name)
     drop_copy(part, folder)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, stat.S_IMODE(os.fstat(part.fd).st_mode) & 0o777, dir_fd=folder.fd)
@@ -87,15 +87,15 @@ def copy_near(part: Part, folder: Opened) -> Part:
     return Part(dir_fd=folder.fd, name=name, fd=fd)
 
 
-def near_name(part: Part) -> bytes:
+def near_name(part_name: bytes) -> bytes:
     """Name the copy: always the same for one part, so that what a crash left is found and replaced."""
-    return b".peerstor-%s.copy" % part.name
+    return b".peerstor-%s.copy" % part_name
 
 
 def drop_copy(part: Part, folder: Opened) -> None:
     """Remove the copy of the part, where an attempt that a crash cut off has left one."""
     with suppress(FileNotFoundError):
-        os.unlink(near_name(part), dir_fd=folder.fd)
+        os.unlink(near_name(part.name), dir_fd=folder.fd)
 
 
 def holds(folder: Opened, name: bytes, part: Part) -> bool:

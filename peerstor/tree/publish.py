@@ -58,6 +58,7 @@ class _Order:
     may_replace: bool
     check: Check
     intent: Intent
+    copying: Callable[[], None]
 
 
 class Publisher:
@@ -90,6 +91,7 @@ class Publisher:
         may_replace: bool = False,
         check: Check | None = None,
         intent: Intent | None = None,
+        copying: Callable[[], None] | None = None,
     ) -> Published:
         """Give the bytes of `part` the name `target`, or a numbered one. Blocks.
 
@@ -102,6 +104,8 @@ class Publisher:
             the request does not hold.
         :param intent: called with the final name just before it is taken, so that `recover` can be asked about
             that name after a crash; it may be called again with another one.
+        :param copying: called before a copy of the part is made in the target's folder (`near_name`), where no
+            rename leads: a crash from then on may leave it there.
         :raise NoParent, NotFound: the folder is absent, or no client's business.
         :raise BadName: the name is new and may not be given, or was written as a folder's.
         :raise Exists: it is taken and may not change (REFUSE), or a folder has it (REPLACE).
@@ -119,6 +123,7 @@ class Publisher:
             may_replace=may_replace,
             check=check or _nothing,
             intent=intent or _nothing,
+            copying=copying or _nothing_more,
         )
         self._sync_part(part)
         with self._sandbox.parent_of(target) as folder, stated(folder.fd):
@@ -238,6 +243,7 @@ class Publisher:
 
     def _publish_copy(self, part: Part, folder: Opened, order: _Order) -> Published:
         """Publish a copy of the part, made beside the target, since no rename leads from here to there."""
+        order.copying()
         near = copy_near(part, folder)
         try:
             published = self._publish(near, folder, order)
@@ -303,3 +309,7 @@ def _check_kind(found: os.stat_result | None, path: TreePath) -> None:
 
 def _nothing(_: object) -> None:
     """Check nothing, tell nobody."""
+
+
+def _nothing_more() -> None:
+    """Tell nobody."""

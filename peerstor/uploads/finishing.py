@@ -106,6 +106,12 @@ class Finisher:
         """Intend, rename, record. Blocks."""
         part, record, size = upload.part, upload.record, upload.settled
         assert part is not None and record is not None
+        copied = False
+
+        def copying() -> None:
+            nonlocal copied
+            self._ledger.note_stray(record.id, record.key.folder)
+            copied = True
 
         def intend(final: bytes) -> None:
             intended(final)
@@ -118,6 +124,7 @@ class Finisher:
             by=record.key.principal,
             may_replace=may_replace,
             intent=intend,
+            copying=copying,
         )
         done = evolve(
             record,
@@ -130,6 +137,8 @@ class Finisher:
         )
         try:
             self._ledger.finish(done)
+            if copied:
+                self._ledger.forget_stray(record.id)
         except Fault as fault:
             # The intent stands, and the part's name is gone: the next look understands that it is published.
             _log.warn("A published upload could not be recorded: {fault}", fault=fault)

@@ -190,14 +190,15 @@ class Ledger:
         )
         return tuple(UploadKey(*row) for row in rows)
 
-    # Parts without an upload, that lie beside their target
+    # What lies hidden in the tree, and no upload's row leads to
 
     def note_stray(self, part_id: str, folder: bytes) -> None:
-        """Note that a part without a row of its own is about to lie in a folder of the tree."""
-        self._write("INSERT OR REPLACE INTO strays (id, folder) VALUES (?, ?)", (part_id, folder))
+        """Note that a part, or the copy of one, lies in a folder of the tree or is about to; durable."""
+        statement = "INSERT OR REPLACE INTO strays (id, folder) VALUES (?, ?)"
+        self._write(statement, (part_id, folder), durable=True)
 
     def strays(self) -> tuple[tuple[str, bytes], ...]:
-        """Id and folder of each such part."""
+        """The part's id and the folder of each."""
         return tuple((part_id, folder) for part_id, folder in self._read("SELECT id, folder FROM strays"))
 
     def forget_stray(self, part_id: str) -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from attrs import evolve, frozen
+from twisted.logger import Logger
 
-from peerstor.errors import NoParent, NotFound
+from peerstor.errors import Fault, NoParent, NotFound
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import OpenPart, PartStore, Swept
 from peerstor.uploads.records import Record, State, UploadKey
+
+_log = Logger()
 
 REMEMBER = 24 * 3600.0
 """Seconds for which a repeated `complete` gets the same answer (`http.md`, section 3)."""
@@ -125,6 +128,9 @@ class Loader:
                 part.remove()
             finally:
                 self._parts.release(part)
+        elif record.beside:
+            # It lies on a disk that is away; the sweep removes it once that is back.
+            self._ledger.note_stray(record.id, record.key.folder)
         self._remove(record)
 
     def sweep(self) -> Swept:
@@ -137,14 +143,26 @@ class Loader:
         return evolve(swept, removed=swept.removed + self._sweep_strays())
 
     def _sweep_strays(self) -> int:
-        count = 0
+        count, known = 0, self._ledger.part_ids()
         for part_id, joined in self._ledger.strays():
-            folder = self._folder(UploadKey("", joined, b"-"))
-            if folder is not None:
-                with folder:
-                    self._parts.remove(part_id, beside=True, folder_fd=folder.fd)
-                count += 1
-            self._ledger.forget_stray(part_id)
+            # A row that still stands leads to it all the same.
+            if part_id in known or self._parts.in_use(part_id):
+                continue
+            try:
+                count += self._sweep_stray(part_id, joined)
+            except (Fault, OSError) as error:
+                _log.debug("What a part left behind waits: {error}", error=error)
+        return count
+
+    def _sweep_stray(self, part_id: str, joined: bytes) -> int:
+        """Remove what is left of one part in a folder; it is forgotten unless its disk seems to be away."""
+        folder = self._folder(UploadKey("", joined, b"-"))
+        if folder is None:
+            return 0
+        with folder:
+            count = self._parts.remove_strays(part_id, folder.fd)
+            if count or self._parts.beside(folder.fd):
+                self._ledger.forget_stray(part_id)
         return count
 
     def _with_room(self, found: Visit, folder: Opened | None) -> Visit:

@@ -107,9 +107,10 @@ class Receiver:
             free = self._parts.free(folder.fd, beside=beside)
             if length is not None and length > free:
                 raise NoSpace(free)
-            if beside:
-                self._ledger.note_stray(part_id, target.parent.joined)
-            return self._parts.create(part_id, beside=beside, folder_fd=folder.fd)
+            with self._parts.claimed(part_id):
+                if beside:
+                    self._ledger.note_stray(part_id, target.parent.joined)
+                return self._parts.create(part_id, beside=beside, folder_fd=folder.fd)
 
     async def _write(
         self, holder: Holder, part: OpenPart, source: IByteSource, length: int | None
@@ -158,11 +159,25 @@ class Receiver:
         by: str,
         check: Check | None,
     ) -> Published:
+        copied = False
+
+        def copying() -> None:
+            nonlocal copied
+            self._ledger.note_stray(part.id, target.parent.joined)
+            copied = True
+
         published = self._publisher.publish(
-            part.part, target, conflict=conflict, by=by, may_replace=may_replace, check=check
+            part.part,
+            target,
+            conflict=conflict,
+            by=by,
+            may_replace=may_replace,
+            check=check,
+            copying=copying,
         )
         self._parts.release(part)
-        self._forget(part)
+        if part.beside or copied:
+            self._forget(part)
         return published
 
     async def _discard(self, part: OpenPart, target: TreePath) -> None:
@@ -174,11 +189,10 @@ class Receiver:
             _log.warn("A part of {target} stays until the next start: {fault}", target=str(target), fault=fault)
 
     def _forget(self, part: OpenPart) -> None:
-        if part.beside:
-            try:
-                self._ledger.forget_stray(part.id)
-            except Fault as fault:
-                _log.warn("The ledger of uploads was not written: {fault}", fault=fault)
+        try:
+            self._ledger.forget_stray(part.id)
+        except Fault as fault:
+            _log.warn("The ledger of uploads was not written: {fault}", fault=fault)
 
 
 def _judge(present: os.stat_result | None, target: TreePath, conflict: Conflict, may_replace: bool) -> None:

@@ -3,10 +3,12 @@
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from attrs import frozen
 
+from peerstor.tree.placing import near_name
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Part
 
@@ -141,12 +143,22 @@ class PartStore:
         :param folder_fd: the open target folder; still the caller's to close.
         :raise OSError: it could not be made.
         """
+        with self.claimed(part_id):
+            return self._open(part_id, os.O_CREAT | os.O_EXCL, beside=beside, folder_fd=folder_fd)
+
+    @contextmanager
+    def claimed(self, part_id: str) -> Iterator[None]:
+        """Keep a part that is about to be made from every sweep: until it is released, or the `with` fails."""
         self._own.add(part_id)
         try:
-            return self._open(part_id, os.O_CREAT | os.O_EXCL, beside=beside, folder_fd=folder_fd)
-        except OSError:
+            yield
+        except BaseException:
             self._own.discard(part_id)
             raise
+
+    def in_use(self, part_id: str) -> bool:
+        """Tell whether a part is open, or about to be made."""
+        return part_id in self._own
 
     def open(self, part_id: str, *, beside: bool, folder_fd: int) -> OpenPart:
         """Open a part file that was made before.
@@ -170,10 +182,14 @@ class PartStore:
         part.close()
         self._own.discard(part.id)
 
-    def remove(self, part_id: str, *, beside: bool, folder_fd: int) -> bool:
-        """Remove a part that isn't open; tells whether it was still there. Raises OSError."""
-        dir_fd, name = (folder_fd, _beside_name(part_id)) if beside else (self._private.parts_fd, part_id.encode())
-        return _unlink(name, dir_fd)
+    def remove_strays(self, part_id: str, folder_fd: int) -> int:
+        """Remove what a killed process left of a part in its target's folder: itself and copies of it.
+
+        :return: how many files it was.
+        :raise OSError: something could not be removed.
+        """
+        beside = _beside_name(part_id)
+        return sum(_unlink(name, folder_fd) for name in (beside, near_name(beside), near_name(part_id.encode())))
 
     def sweep(self, known: Callable[[], frozenset[str]], *, spared: Callable[[float], bool]) -> Swept:
         """Remove the parts in the private folder that belong to nobody: an earlier process was killed.
@@ -190,7 +206,7 @@ class PartStore:
             if spared(self._written(name)):
                 left += 1
             else:
-                removed += self.remove(name, beside=False, folder_fd=-1)
+                removed += _unlink(name.encode(), self._private.parts_fd)
         return Swept(removed=removed, left=left)
 
     def _written(self, part_id: str) -> float:
@@ -215,6 +231,7 @@ class PartStore:
 
 
 def _unlink(name: bytes, dir_fd: int) -> bool:
+    """Remove a file; tells whether it was still there."""
     try:
         os.unlink(name, dir_fd=dir_fd)
     except FileNotFoundError:

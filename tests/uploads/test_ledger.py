@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from typing import Any
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
@@ -109,6 +110,21 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual(self.ledger.strays(), (("id", b"folder"),))
         self.ledger.forget_stray("id")
         self.assertEqual(self.ledger.strays(), ())
+
+    def test_strays_are_durable(self) -> None:
+        """They are on the disk before the part may be: nothing else would ever find it."""
+        said: list[str] = []
+        real = sqlite3.connect
+
+        def connect(*args: Any, **rest: Any) -> sqlite3.Connection:
+            base = real(*args, **rest)
+            base.set_trace_callback(said.append)
+            return base
+
+        self.patch(sqlite3, "connect", connect)
+        self.ledger.note_stray("id", b"folder")
+        self.assertEqual(said[-2], "PRAGMA synchronous = FULL")
+        self.assertIn("strays", said[-1])
 
     def test_storage_gone_and_back(self) -> None:
         """While the folder is away calls fail clearly; when it is back its rows are there."""

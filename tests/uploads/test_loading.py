@@ -1,23 +1,41 @@
 """What is true after a crash at any step, and after a start among thousands of partial uploads."""
 
+import errno
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 from unittest import SkipTest
 
+from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, globalLogPublisher
 
 from peerstor.errors import NoParent, NoSuchUpload, OffsetMismatch
+from peerstor.tree.publish import Conflict
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore, new_id
-from peerstor.uploads.records import Record, Stated
+from peerstor.uploads.records import Record, Stated, UploadKey
 from tests.uploads.scaffold import Body, EngineCase, Source, key, mount_tmpfs
 
 
 def run(*command: str | bytes) -> None:
     """Run a program that has to succeed."""
     subprocess.run(command, check=True)
+
+
+def receiving(case: EngineCase, where: UploadKey, source: Source) -> Deferred[Any]:
+    """Begin to receive a file at once."""
+    return case.later(
+        case.engine.receive(
+            where.target,
+            source=source,
+            length=None,
+            conflict=Conflict.RENAME,
+            may_replace=False,
+            by="guest",
+        )
+    )
 
 
 class Crash(BaseException):
@@ -254,24 +272,81 @@ class OtherFileSystemTests(EngineCase):
 
     def test_killed_one_shot(self) -> None:
         """What a killed process was receiving there at once is swept at the next start."""
-        source = Source()
-        target = self.where.target
-        waiting = self.later(
-            self.engine.receive(target, source=source, length=None, conflict=None, may_replace=False, by="guest")
-        )
+        self.receiving()
         self.assertEqual(len(self.hidden()), 1)
         self.boot()
         self.assertEqual(self.hidden(), [])
-        waiting.addErrback(lambda failure: None)
+
+    def test_killed_one_shot_and_disk_away(self) -> None:
+        """Where its disk is away at that start, it is swept once that is back."""
+        self.receiving()
+        away = self.take_away()
+        self.boot()
+        self.world.clock.advance(3600)
+        run("mount", "--move", away, self.nested)
+        self.assertEqual(len(self.hidden()), 1)
+        self.world.clock.advance(3600)
+        self.assertEqual((self.hidden(), self.world.ledger.strays()), ([], ()))
+
+    def test_stray_that_cannot_be_removed(self) -> None:
+        """One that resists keeps its row, and the others from nothing."""
+        for _ in range(2):
+            self.receiving()
+        stuck = sorted(self.hidden())[0]
+        real = os.unlink
+
+        def unlink(name: bytes, **rest: Any) -> None:
+            if name == stuck:
+                raise OSError(errno.EIO, "stuck")
+            real(name, **rest)
+
+        self.patch(os, "unlink", unlink)
+        self.boot()
+        self.assertEqual((self.hidden(), len(self.world.ledger.strays())), ([stuck], 1))
+        os.unlink = real
+        self.world.clock.advance(3600)
+        self.assertEqual((self.hidden(), self.world.ledger.strays()), ([], ()))
+
+    def test_sweep_beside_a_one_shot(self) -> None:
+        """The hourly look leaves alone what is being received."""
+        source, waiting = self.receiving()
+        self.world.clock.advance(3600)
+        source.send(b"hello").end()
+        self.successResultOf(waiting)
+        self.assertEqual((self.content(b"nested/file.bin"), self.hidden()), (b"hello", []))
+
+    def test_dropped_while_away(self) -> None:
+        """The part of an upload that was given up while its disk was away goes when that is back."""
+        self.append(b"hello", key=self.where)
+        self.now(self.engine.stop())
+        away = self.take_away()
+        self.boot()
+        self.assertTrue(self.now(self.engine.abandon(self.where)))
+        run("mount", "--move", away, self.nested)
+        self.assertEqual(len(self.hidden()), 1)
+        self.world.clock.advance(3600)
+        self.assertEqual((self.hidden(), self.world.ledger.strays()), ([], ()))
+
+    def receiving(self) -> tuple[Source, Deferred[Any]]:
+        """Begin to receive a file at once."""
+        source = Source()
+        waiting = receiving(self, self.where, source)
+        self.addCleanup(waiting.addErrback, lambda failure: None)
+        return source, waiting
+
+    def take_away(self) -> bytes:
+        """Move the other disk out of the storage; answers with where it is then."""
+        away = self.base + b"/away"
+        os.mkdir(away)
+        run("mount", "--move", self.nested, away)
+        self.addCleanup(subprocess.run, ["umount", "-l", away], check=False, capture_output=True)
+        return away
 
     def test_disk_away(self) -> None:
         """An upload whose disk is away waits for it, and can be given up."""
         self.append(b"hello", key=self.where)
         self.now(self.engine.stop())
-        away = self.base + b"/away"
-        os.mkdir(away)
-        run("mount", "--move", self.nested, away)
-        self.addCleanup(subprocess.run, ["umount", "-l", away], check=False, capture_output=True)
+        away = self.take_away()
         self.boot()
         self.fault(NoParent, self.engine.append(self.where, offset=0, source=Body(b"x"), length=1))
         self.fault(NoParent, self.completing(5, key=self.where))
@@ -332,11 +407,11 @@ class CopyLeftTests(EngineCase):
         self.where = key(folder=b"usb")
         self.append(b"hello", key=self.where)
         mount_tmpfs(self, self.root + b"/usb", "1m")
-        self.crash()
+        self.crash(lambda: self.later(self.completing(5, key=self.where)))
         [copy] = os.listdir(self.root + b"/usb")
         self.assertTrue(copy.endswith(b".copy"))
 
-    def crash(self) -> None:
+    def crash(self, publish: Callable[[], Deferred[Any]]) -> None:
         """Die when the copy is made and not yet under its name."""
 
         def link(*_: Any, **__: Any) -> None:
@@ -346,9 +421,37 @@ class CopyLeftTests(EngineCase):
 
         real = os.link, os.unlink
         self.patch(os, "link", link)
-        self.failureResultOf(self.later(self.completing(5, key=self.where)), Crash)
+        self.failureResultOf(publish(), Crash)
         os.link, os.unlink = real
         self.boot()
+
+    def test_one_shot(self) -> None:
+        """The start sweeps what was copied for a file that came at once."""
+        os.mkdir(self.root + b"/late")
+        source = Source()
+        waiting = receiving(self, key(folder=b"late"), source)
+        source.send(b"hello")
+        mount_tmpfs(self, self.root + b"/late", "1m")
+
+        def publish() -> Deferred[Any]:
+            source.end()
+            return waiting
+
+        self.crash(publish)
+        self.assertEqual(os.listdir(self.root + b"/late"), [])
+        self.assertEqual(len(self.world.part_files()), 1)
+
+    def test_abandoned_while_away(self) -> None:
+        """An upload that is given up while the disk of its copy is away leaves nothing on it either."""
+        away = self.base + b"/away"
+        os.mkdir(away)
+        run("mount", "--move", self.root + b"/usb", away)
+        self.addCleanup(subprocess.run, ["umount", "-l", away], check=False, capture_output=True)
+        self.assertTrue(self.now(self.engine.abandon(self.where)))
+        run("mount", "--move", away, self.root + b"/usb")
+        self.world.clock.advance(3600)
+        self.assertEqual((os.listdir(self.root + b"/usb"), self.world.part_files()), ([], []))
+        self.assertEqual(self.world.ledger.strays(), ())
 
     def test_abandoned(self) -> None:
         """Abandoning the upload removes the copy too."""
