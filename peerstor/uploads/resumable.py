@@ -70,7 +70,10 @@ class Resumable:
         _check(key, stated)
         while True:
             writing = self._shelf.writing(key)
-            if writing is not None:
+            if writing is not None and writing.holder is not None:
+                if not writing.holder.knows:
+                    await writing.holder.looked()
+                    continue
                 self._check_same(writing, stated)
                 return writing.offset
             # A writer may have come before us while we waited; then it is asked.

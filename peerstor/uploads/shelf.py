@@ -81,7 +81,9 @@ class Shelf:
         upload.users += 1
         try:
             async with upload.held_by(holder):
-                yield upload, await self._visit(upload)
+                visit = await self._visit(upload)
+                holder.has_looked()
+                yield upload, visit
         finally:
             upload.users -= 1
             self._put_back(upload)

@@ -21,6 +21,7 @@ class Holder:
     """One call that has an upload to itself, or waits to.
 
     :ivar reason: why it was told to end, or None.
+    :ivar knows: whether it has looked at the upload, so that what is in memory is true.
     """
 
     def __init__(self, *, brief: bool = False, session: str | None = None) -> None:
@@ -30,10 +31,12 @@ class Holder:
         :param session: what the client's calls have in common, where it said so.
         """
         self.reason: Exception | None = None
+        self.knows = False
         self._brief = brief
         self._session = session
         self._sink: Sink | None = None
         self._waiting: list[Deferred[None]] = []
+        self._curious: list[Deferred[None]] = []
 
     def cut(self, reason: Exception) -> None:
         """Tell it to end: bytes that arrived are still written. Only the first reason counts."""
@@ -74,8 +77,22 @@ class Holder:
         self._waiting.append(done)
         return done
 
+    def looked(self) -> Deferred[None]:
+        """Fires when it has looked at the upload, or holds it no longer."""
+        done: Deferred[None] = Deferred()
+        self._curious.append(done)
+        return done
+
+    def has_looked(self) -> None:
+        """Let those who wait for its look go on."""
+        self.knows = True
+        curious, self._curious = self._curious, []
+        for done in curious:
+            done.callback(None)
+
     def release(self) -> None:
         """Let those who wait go on, the first come first."""
+        self.has_looked()
         waiting, self._waiting = self._waiting, []
         for done in waiting:
             done.callback(None)
@@ -122,6 +139,10 @@ class Upload:
         while self.holder is not None:
             other = self.holder
             if not other.ending:
+                if not other.knows:
+                    await other.looked()
+                    holder.check()
+                    continue
                 if not other.yields_to(holder):
                     raise Busy(self.offset)
                 other.cut(Busy(self.offset))

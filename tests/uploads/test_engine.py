@@ -427,6 +427,28 @@ class SlowDiskTests(EngineCase):
         self.threads.release_all()
         self.assertEqual(self.successResultOf(asked), 300_000)
 
+    def test_asked_while_it_is_loaded(self) -> None:
+        """While one call still loads an upload, another is told its true offset, not that of nothing."""
+        source, first = self.begin()
+        source.send(b"hello")
+        source.end()
+        self.threads.release_all()
+        self.assertEqual(self.successResultOf(first), 5)
+        self.boot(threads=self.threads, ledger_threads=ImmediateThreads())
+        loading = self.later(self.engine.append(key(), offset=5, source=Source(), length=None))
+        asked = self.later(self.engine.offset(key()))
+        other = self.later(self.engine.offset(key(), fingerprint="another"))
+        second = self.later(self.engine.append(key(), offset=5, source=Source(), length=None))
+        for waiting in (asked, other, second):
+            self.assertNoResult(waiting)
+        self.threads.release_all()
+        self.assertEqual(self.successResultOf(asked), 5)
+        self.assertEqual(self.failureResultOf(other, OtherUpload).value.offset, 5)
+        self.assertEqual(self.failureResultOf(second, Busy).value.offset, 5)
+        loading.cancel()
+        self.failureResultOf(loading, CancelledError)
+        self.threads.release_all()
+
     def test_left_before_the_body(self) -> None:
         """A client that leaves while the checks run has its body asked for nothing."""
         source = Source()
