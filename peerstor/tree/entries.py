@@ -4,7 +4,6 @@ import base64
 import binascii
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -12,6 +11,7 @@ from attrs import frozen
 
 from peerstor.errors import BadRequest
 from peerstor.tree.faults import fault_of_reading
+from peerstor.tree.pace import Pace
 from peerstor.tree.paths import TreePath, is_private
 from peerstor.tree.sandbox import Opened, Sandbox
 
@@ -19,11 +19,6 @@ Sort = Literal["name", "size", "mtime"]
 # A number (0 when sorting by name), the casefolded text of the name, the name.
 _Key = tuple[int, str, bytes]
 
-# Entries that the thread takes before it lets others run. The interpreter would take the lock from it only after
-# 5 ms, which the reactor would wait anew for each of its own steps; 256 entries are about half a millisecond.
-SLICE = 256
-# A sleep of no length gives the lock up but mostly gets it back before a waiting thread has woken.
-PAUSE = 0.000_05
 # Candidates that are gathered beyond a page before the worst are thrown out: memory against sorting.
 SLACK = 1024
 
@@ -133,10 +128,7 @@ class _Listing:
     def _scan(self) -> Iterator["os.DirEntry[str]"]:
         try:
             with os.scandir(self._folder.fd) as items:
-                for count, item in enumerate(items, 1):
-                    yield item
-                    if count % SLICE == 0:
-                        time.sleep(PAUSE)
+                yield from Pace().through(items)
         except OSError as error:
             raise fault_of_reading(error) from error
 

@@ -9,10 +9,10 @@ begin with the time in UTC, so `ls` shows the oldest first.
 
 import contextlib
 import json
+import math
 import os
 import re
 import secrets
-import shutil
 import stat
 import threading
 import time
@@ -22,7 +22,10 @@ from datetime import UTC, datetime
 from attrs import field, frozen
 
 from peerstor.errors import BadPath, Fault, NotFound
+from peerstor.tree.contents import remove, usage
 from peerstor.tree.faults import UNLINKABLE, fault_of
+from peerstor.tree.occasion import Occasion
+from peerstor.tree.pace import Pace
 from peerstor.tree.paths import TreePath, quote_name
 from peerstor.tree.placing import copy_bytes
 from peerstor.tree.private import PrivateFolder
@@ -66,7 +69,7 @@ class _Weighed:
 
 
 class Trash:
-    """Keeps what is deleted or replaced until it is too old or too much. All methods block.
+    """Keeps what is deleted or replaced until it is too old or too much. All methods but `due` block.
 
     Two rules bound it: nothing stays longer than `keep_seconds`; and of what is left, the oldest goes until all
     of it takes at most `keep_fraction` of the disk that it lies on. The newest is exempt from the second: what
@@ -96,6 +99,7 @@ class Trash:
         # Begun and not yet whole: a sweep in another thread leaves them alone.
         self._unfinished: set[str] = set()
         self._sweeping = threading.Lock()
+        self._occasion = Occasion()
 
     def keep_file(self, folder_fd: int, name: bytes, original: TreePath, by: str) -> Kept:
         """Keep a file that is about to be replaced, without taking it away from its place.
@@ -141,10 +145,14 @@ class Trash:
         """
         with contextlib.suppress(OSError):
             os.unlink(kept.beside, dir_fd=folder_fd)
-        self._remove_own(kept)
+        self._remove_own(kept, Pace())
+
+    def due(self) -> bool:
+        """Tell whether a sweep is worth its while now (`Occasion`); doesn't block, and is to be asked often."""
+        return self._occasion.has_come(self._clock())
 
     def sweep(self) -> int:
-        """Drop what is too old and then the oldest of what is too much.
+        """Drop what is too old and then the oldest of what is too much. Lets other threads run all the while.
 
         What cannot be dropped (rights, a storage that is away) stays for the next time.
 
@@ -152,56 +160,75 @@ class Trash:
         :raise StorageUnavailable: the trash cannot be read.
         """
         with self._sweeping:
+            begin = self._clock()
             try:
-                return self._sweep()
+                return self._sweep(Pace())
             except OSError as error:
+                self._occasion.add(math.inf)
                 raise fault_of(error) from error
+            finally:
+                now = self._clock()
+                self._occasion.end(now, took=now - begin)
 
-    def _sweep(self) -> int:
+    def _sweep(self, pace: Pace) -> int:
+        self._occasion.begin()
         oldest_allowed = self._clock() - self._keep_seconds
-        everything = self._list()
+        everything = self._list(pace)
         old = [kept for kept in everything if kept.when < oldest_allowed]
-        rest = [self._weigh(kept) for kept in everything if kept.when >= oldest_allowed]
-        return sum(map(self._drop, [*old, *self._too_much(rest)]))
+        rest = [self._weigh(kept, pace) for kept in everything if kept.when >= oldest_allowed]
+        too_much, room = self._too_much(rest)
+        self._occasion.settle(room)
+        return sum(self._drop(kept, pace) for kept in (*old, *too_much))
 
-    def _too_much(self, weighed: list[_Weighed]) -> Iterator[Kept]:
-        """The oldest of each disk, until its rest fits; all but the very newest may be among them."""
+    def _too_much(self, weighed: list[_Weighed]) -> tuple[list[Kept], int]:
+        """The oldest of each disk, until its rest fits; all but the very newest may be among them.
+
+        :return: these, and how many bytes may come until it is too much again on any disk.
+        """
         taken: dict[int, int] = {}
         for one in weighed:
             taken[one.device] = taken.get(one.device, 0) + one.size
+        found = []
         for one in weighed[:-1]:
             if taken[one.device] > one.room:
                 taken[one.device] -= one.size
-                yield one.kept
+                found.append(one.kept)
+        trash_fd = self._private.trash_fd
+        rooms = {os.fstat(trash_fd).st_dev: self._room_of(trash_fd)}
+        rooms |= {one.device: one.room for one in weighed if one.device}
+        return found, max(0, min(room - taken.get(device, 0) for device, room in rooms.items()))
 
-    def _list(self) -> list[Kept]:
+    def _room_of(self, dir_fd: int) -> int:
+        disk = os.fstatvfs(dir_fd)
+        return int(disk.f_blocks * disk.f_frsize * self._keep_fraction)
+
+    def _list(self, pace: Pace) -> list[Kept]:
         """Everything in the trash that is whole, oldest first."""
         # The set is read first: what is finished in between is then left alone once, never swept half-made.
         unfinished = set(self._unfinished)
         found = {}
-        for name in os.listdir(self._private.trash_fd):
-            match = _ID.match(name)
-            if match and match["id"] not in unfinished | self._unfinished:
-                when = datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC).timestamp()
-                found[match["id"]] = Kept(id=match["id"], when=when)
+        with os.scandir(self._private.trash_fd) as entries:
+            for entry in pace.through(entries):
+                kept = _kept_as(entry.name)
+                if kept and kept.id not in unfinished and kept.id not in self._unfinished:
+                    found[kept.id] = kept
         return [found[id_] for id_ in sorted(found)]
 
-    def _weigh(self, kept: Kept) -> _Weighed:
+    def _weigh(self, kept: Kept, pace: Pace) -> _Weighed:
+        pace.step()
         try:
-            return self._weighed(kept, self._private.trash_fd, kept.id)
+            return self._weighed(kept, self._private.trash_fd, kept.id, pace)
         except FileNotFoundError:
             pass
         try:
             with self._folder_of(kept) as folder:
-                return self._weighed(kept, folder.fd, os.fsdecode(kept.beside))
+                return self._weighed(kept, folder.fd, os.fsdecode(kept.beside), pace)
         except (Fault, OSError):
             # Nothing of it can be seen now; it counts for nothing and goes when it is old.
             return _Weighed(kept=kept, size=0, device=0)
 
-    def _weighed(self, kept: Kept, dir_fd: int, name: str) -> _Weighed:
-        size = _usage(dir_fd, name)
-        disk = os.fstatvfs(dir_fd)
-        room = int(disk.f_blocks * disk.f_frsize * self._keep_fraction)
+    def _weighed(self, kept: Kept, dir_fd: int, name: str, pace: Pace) -> _Weighed:
+        size, room = usage(dir_fd, name, pace), self._room_of(dir_fd)
         return _Weighed(kept=kept, size=size, device=os.fstat(dir_fd).st_dev, room=room)
 
     def _folder_of(self, kept: Kept) -> Opened:
@@ -217,22 +244,22 @@ class Trash:
             raise NotFound() from error
         return self._sandbox.folder(place.parent)
 
-    def _drop(self, kept: Kept) -> bool:
+    def _drop(self, kept: Kept, pace: Pace) -> bool:
         """Remove it for good; the note last, so that what a crash leaves is found again."""
-        return self._remove_beside(kept) and self._remove_own(kept)
+        return self._remove_beside(kept, pace) and self._remove_own(kept, pace)
 
-    def _remove_own(self, kept: Kept) -> bool:
+    def _remove_own(self, kept: Kept, pace: Pace) -> bool:
         trash_fd = self._private.trash_fd
-        if not _remove(trash_fd, kept.id):
+        if not remove(trash_fd, kept.id, pace):
             return False
         with contextlib.suppress(FileNotFoundError):
             os.unlink(kept.note, dir_fd=trash_fd)
         return True
 
-    def _remove_beside(self, kept: Kept) -> bool:
+    def _remove_beside(self, kept: Kept, pace: Pace) -> bool:
         try:
             with self._folder_of(kept) as folder:
-                return _remove(folder.fd, os.fsdecode(kept.beside))
+                return remove(folder.fd, os.fsdecode(kept.beside), pace)
         except NotFound:
             return True
         except (Fault, OSError):
@@ -245,7 +272,8 @@ class Trash:
         trash_fd = self._private.trash_fd
         self._unfinished.add(kept.id)
         try:
-            self._write_note(kept, os.stat(name, dir_fd=folder_fd, follow_symlinks=False), original, by)
+            found = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+            self._write_note(kept, found, original, by)
             os.mkdir(kept.id, 0o700, dir_fd=trash_fd)
             fd = os.open(kept.id, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=trash_fd)
             try:
@@ -255,11 +283,17 @@ class Trash:
             # Empty when the thing stayed beside its place; then the note alone stands for it.
             with contextlib.suppress(OSError):
                 os.rmdir(kept.id, dir_fd=trash_fd)
+            self._occasion.add(self._weight(found))
         except BaseException:
-            self._remove_own(kept)
+            self._remove_own(kept, Pace())
             raise
         finally:
             self._unfinished.discard(kept.id)
+
+    def _weight(self, found: os.stat_result) -> float:
+        """Bytes that something adds, without looking below; infinity where only a sweep can tell."""
+        here = found.st_dev == os.fstat(self._private.trash_fd).st_dev
+        return found.st_blocks * 512 if here and not stat.S_ISDIR(found.st_mode) else math.inf
 
     def _new(self) -> Kept:
         when = self._clock()
@@ -278,6 +312,18 @@ class Trash:
         fd = os.open(kept.note, flags, 0o600, dir_fd=self._private.trash_fd)
         with open(fd, "w", encoding="ascii") as file:
             json.dump(note, file)
+
+
+def _kept_as(name: str) -> Kept | None:
+    """What a name in the trash stands for; None where it isn't one that is given here."""
+    match = _ID.match(name)
+    if match is None:
+        return None
+    try:
+        when = datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=UTC).timestamp()
+    except ValueError:  # 31 February: made by hand
+        return None
+    return Kept(id=match["id"], when=when)
 
 
 def _link_beside(folder_fd: int, name: bytes, kept: Kept) -> bool:
@@ -311,30 +357,3 @@ def _copy_file(source: int, found: os.stat_result, name: bytes, trash_fd: int) -
         os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
     finally:
         os.close(target)
-
-
-def _usage(dir_fd: int, name: str) -> int:
-    """Bytes on the disk of a file or of a folder with all below, links not followed."""
-    found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
-    total = found.st_blocks * 512
-    if stat.S_ISDIR(found.st_mode):
-        for _, folders, files, fd in os.fwalk(name, dir_fd=dir_fd, follow_symlinks=False):
-            for entry in (*folders, *files):
-                with contextlib.suppress(FileNotFoundError):
-                    total += os.stat(entry, dir_fd=fd, follow_symlinks=False).st_blocks * 512
-    return total
-
-
-def _remove(dir_fd: int, name: str) -> bool:
-    """Remove a file or a folder with all below; tell whether nothing of it is left."""
-    try:
-        found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
-        if stat.S_ISDIR(found.st_mode):
-            shutil.rmtree(name, dir_fd=dir_fd)
-        else:
-            os.unlink(name, dir_fd=dir_fd)
-    except FileNotFoundError:
-        return True
-    except (OSError, RecursionError):
-        return False
-    return True

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerstor.errors import BadRequest, Forbidden, NotFound, StorageUnavailable
-from peerstor.tree import entries
+from peerstor.tree import entries, pace
 from peerstor.tree.entries import Page, Sort, list_page
 from peerstor.tree.paths import TreePath
 from tests.tree.scaffold import StorageCase, path
@@ -275,7 +275,7 @@ class HugeTests(ListingCase):
         pauses = []
         self.patch(time, "sleep", pauses.append)
         self.page(limit=10)
-        self.assertEqual(len(pauses), (self.COUNT + 1) // entries.SLICE)
+        self.assertEqual(len(pauses), (self.COUNT + 1) // pace.SLICE)
         self.assertGreater(min(pauses), 0)
 
     def takes_little_memory(self) -> None:

@@ -3,10 +3,13 @@
 import errno
 import json
 import os
+import resource
 import stat
+import time
 from typing import Any
 
 from peerstor.errors import NotFound, StorageUnavailable
+from peerstor.tree import pace
 from peerstor.tree.paths import TreePath
 from peerstor.tree.trash import KEEP_SECONDS, Kept, Trash
 from tests.tree.scaffold import StorageCase, path
@@ -208,8 +211,8 @@ class MoveTests(TrashCase):
         self.assertEqual(self.read(b"a/file"), b"old")
 
 
-class SweepTests(TrashCase):
-    """What goes, and when."""
+class DiskCase(TrashCase):
+    """With a disk of a size that the test sets."""
 
     def deleted(self, name: bytes, size: int = 0, after: float = 1.0) -> Kept:
         """Something that was deleted `after` seconds after the last."""
@@ -227,6 +230,10 @@ class SweepTests(TrashCase):
             f_bavail = real.f_bavail
 
         self.patch_os("fstatvfs", lambda fd: Disk)
+
+
+class SweepTests(DiskCase):
+    """What goes, and when."""
 
     def test_old(self) -> None:
         """What is older than 30 days goes with its note, to the second; the rest stays."""
@@ -333,6 +340,48 @@ class SweepTests(TrashCase):
         self.assertEqual(self.trash.sweep(), 0)
         self.assertEqual(len(self.in_trash()), 2)
 
+    def test_impossible_dates(self) -> None:
+        """A name that somebody made by hand, with a date that there is not, ends no sweep."""
+        for stamp in ("20260231T000000.000000Z", "00000101T000000.000000Z", "20260101T250000.000000Z"):
+            self.write(f".peerstor/trash/{stamp}-{'0' * 16}.json".encode())
+        self.deleted(b"a")
+        self.now += KEEP_SECONDS + 1
+        self.assertEqual(self.trash.sweep(), 1)
+        self.assertEqual(len(self.in_trash()), 3)
+
+    def test_deep(self) -> None:
+        """A folder goes however deep it is, as long as there are descriptors."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        fd = os.open(self.root, os.O_RDONLY)
+        for _ in range(1500):
+            os.mkdir(b"d", dir_fd=fd)
+            below = os.open(b"d", os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        os.close(fd)
+        self.move(b"d")
+        self.assertEqual(self.trash.sweep(), 0)
+        self.now += KEEP_SECONDS + 1
+        self.assertEqual(self.trash.sweep(), 1)
+        self.assertEqual(self.in_trash(), [])
+
+    def test_lets_others_run(self) -> None:
+        """However much there is, weighing and removing it gives way again and again."""
+        for number in range(3 * pace.SLICE):
+            self.write(b"folder/%d/file" % (number % 7) + b"-%d" % number, b"")
+        self.move(b"folder")
+        pauses: list[float] = []
+        self.patch(time, "sleep", pauses.append)
+        self.trash.sweep()
+        self.assertGreaterEqual(len(pauses), 3)
+        pauses.clear()
+        self.now += KEEP_SECONDS + 1
+        self.trash.sweep()
+        self.assertGreaterEqual(len(pauses), 3)
+        self.assertGreater(min(pauses), 0)
+
     def test_what_cannot_be_removed_stays(self) -> None:
         """A failure leaves it for the next time and does not keep others from going."""
         first, second = self.deleted(b"a"), self.deleted(b"b")
@@ -349,7 +398,7 @@ class SweepTests(TrashCase):
         os.rename(self.root, self.base + b"/away")
         self.assertEqual(self.trash.sweep(), 0)
         os.rename(self.base + b"/away", self.root)
-        self.fail_os("listdir", errno.EIO)
+        self.fail_os("scandir", errno.EIO)
         self.assertRaises(StorageUnavailable, self.trash.sweep)
 
     def test_not_under_the_hands_of_another_thread(self) -> None:
@@ -379,6 +428,91 @@ class SweepTests(TrashCase):
         self.now += KEEP_SECONDS + 1
         self.assertEqual(self.trash.sweep(), 2)
         self.assertEqual(self.in_trash(), [])
+
+
+class DueTests(DiskCase):
+    """When a sweep is worth its while."""
+
+    def swept(self) -> None:
+        """Sweep, and let a minute pass."""
+        self.trash.sweep()
+        self.now += 60
+
+    def test_at_first(self) -> None:
+        """A trash that was never swept is due."""
+        self.assertTrue(self.trash.due())
+
+    def test_too_much_came(self) -> None:
+        """It is due when what came since may be more than fits, and not before a minute has passed."""
+        self.disk(10 << 20)
+        self.swept()
+        self.deleted(b"a", size=600 << 10)
+        self.assertFalse(self.trash.due())
+        self.swept()
+        self.deleted(b"b", size=300 << 10)
+        self.assertFalse(self.trash.due())
+        self.deleted(b"c", size=300 << 10)
+        self.assertTrue(self.trash.due())
+        self.assertEqual(self.trash.sweep(), 1)
+        self.deleted(b"d", size=900 << 10)
+        self.assertFalse(self.trash.due())
+        self.now += 60
+        self.assertTrue(self.trash.due())
+
+    def test_large_newest(self) -> None:
+        """What stays although it is too much makes no sweep worth its while."""
+        self.disk(10 << 20)
+        self.deleted(b"huge", size=2 << 20)
+        self.swept()
+        self.assertFalse(self.trash.due())
+
+    def test_nobody_knows_how_much(self) -> None:
+        """A folder, or what lies on another disk, may be any amount."""
+        self.swept()
+        self.write(b"folder/file")
+        self.move(b"folder")
+        self.assertTrue(self.trash.due())
+        self.mount(b"usb")
+        self.write(b"usb/file")
+        self.swept()
+        self.assertFalse(self.trash.due())
+        self.write(b"usb/b/file")
+        self.move(b"usb/b")
+        self.assertTrue(self.trash.due())
+
+    def test_every_hour(self) -> None:
+        """What only grows old is looked at hourly."""
+        self.swept()
+        self.assertFalse(self.trash.due())
+        self.now += 3540
+        self.assertTrue(self.trash.due())
+
+    def test_long_sweeps_are_rare(self) -> None:
+        """One that took long is not repeated before ten times as long has passed."""
+        self.write(b"folder/file")
+        self.move(b"folder")
+        real = os.scandir
+
+        def scandir(fd: int) -> Any:
+            self.now += 30
+            return real(fd)
+
+        self.patch(os, "scandir", scandir)
+        self.trash.sweep()
+        self.write(b"other/file")
+        self.move(b"other")
+        self.now += 299
+        self.assertFalse(self.trash.due())
+        self.now += 1000
+        self.assertTrue(self.trash.due())
+
+    def test_failed(self) -> None:
+        """One that failed is tried again after a minute."""
+        self.fail_os("scandir", errno.EIO)
+        self.assertRaises(StorageUnavailable, self.trash.sweep)
+        self.assertFalse(self.trash.due())
+        self.now += 60
+        self.assertTrue(self.trash.due())
 
 
 class PathTests(TrashCase):
