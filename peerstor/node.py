@@ -39,8 +39,8 @@ DESCRIPTORS_KEPT = 200
 Half of them are for what is accepted in one go, before it shows that there is no more room.
 """
 
-SWEEP_EVERY = 3600.0
-"""Seconds between looks at the trash, which keeps things for days."""
+LOOK_EVERY = 60.0
+"""Seconds between questions whether the trash is to be swept; the question costs nothing."""
 
 CUT_WITHIN = 1.0
 """Seconds that what is left may take to end after it was cut."""
@@ -56,6 +56,7 @@ class Node(Service):
         settings: Settings,
         private: PrivateFolder,
         pools: Sequence[Threads],
+        sweeper: Threads,
         engine: Engine,
         trash: Trash,
         site: StreamingSite,
@@ -66,12 +67,13 @@ class Node(Service):
         self._settings = settings
         self._private = private
         self._pools = pools
+        self._sweeper = sweeper
         self._engine = engine
         self._trash = trash
         self._site = site
         self._listening = listening
         self._access_log = access_log
-        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping = LoopingCall(self._sweep_if_due)
         self._sweeping.clock = reactor
         self._started: Deferred[None] | None = None
 
@@ -89,7 +91,7 @@ class Node(Service):
         if self._access_log is not None:
             self._access_log.start()
         self._started = Deferred.fromCoroutine(self._begin())
-        self._sweeping.start(SWEEP_EVERY, now=False)
+        self._sweeping.start(LOOK_EVERY, now=False)
         self._listening.startService()
 
     async def _begin(self) -> None:
@@ -103,11 +105,18 @@ class Node(Service):
         except Exception:
             _log.failure("The storage could not be made ready")
 
+    async def _sweep_if_due(self) -> None:
+        if self._trash.due():
+            await self._sweep()
+
     async def _sweep(self) -> None:
+        """Drop what the trash may not keep. Whatever goes wrong, the next look is in a minute."""
         try:
-            count = await self._pools[0].run(self._trash.sweep)
+            count = await self._sweeper.run(self._trash.sweep)
         except Fault as fault:
             _log.warn("The trash could not be looked through: {fault}", fault=fault)
+        except Exception:
+            _log.failure("The trash could not be looked through")
         else:
             if count:
                 _log.info("dropped {count} old things from the trash", count=count)
@@ -167,7 +176,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
     """
     private, sandbox = _open_storage(settings)
     private.acquire_lock()
-    disk, syncs, ledger_pool, reads, coders, writing_log = pools = tuple(
+    disk, syncs, ledger_pool, reads, coders, writing_log, sweeper = pools = tuple(
         Threads(reactor=reactor, name=name, size=size)
         for name, size in (
             ("disk", 8),
@@ -176,6 +185,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
             ("reads", 8),
             ("coders", max(2, os.cpu_count() or 1)),
             ("log", 1),
+            ("trash", 1),
         )
     )
     changes = ChangeLog()
@@ -228,6 +238,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
         settings=settings,
         private=private,
         pools=pools,
+        sweeper=sweeper,
         engine=engine,
         trash=trash,
         site=site,

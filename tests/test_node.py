@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -78,7 +78,7 @@ class Pool:
         return
 
     def run(self, function: Any, *args: Any) -> Deferred[Any]:
-        return succeed(function(*args))
+        return maybeDeferred(function, *args)
 
     def stop(self, patience: float) -> None:
         self.patience = patience
@@ -100,9 +100,20 @@ class Private:
 
 
 class Trash:
-    """Nothing in it."""
+    """Nothing in it; counts how often it was swept."""
+
+    def __init__(self) -> None:
+        self.swept = 0
+        self.wanted = False
+        self.broken = False
+
+    def due(self) -> bool:
+        return self.wanted
 
     def sweep(self) -> int:
+        self.swept += 1
+        if self.broken:
+            raise ZeroDivisionError
         return 0
 
 
@@ -112,19 +123,32 @@ class StopTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, folder)
         self.clock = Clock()
         self.done: list[str] = []
-        self.engine, self.site = Engine(self.done), Site(self.done)
+        self.engine, self.site, self.trash = Engine(self.done), Site(self.done), Trash()
         self.pools = [Pool(self.clock) for _ in range(3)]
         self.node = Node(
             reactor=self.clock,
             settings=Settings(storage=os.fsencode(folder), drain=DRAIN),
             private=Private(self.done),  # type: ignore[arg-type]
             pools=self.pools,  # type: ignore[arg-type]
+            sweeper=self.pools[0],  # type: ignore[arg-type]
             engine=self.engine,  # type: ignore[arg-type]
-            trash=Trash(),  # type: ignore[arg-type]
+            trash=self.trash,  # type: ignore[arg-type]
             site=self.site,  # type: ignore[arg-type]
             listening=Listening(self.done),  # type: ignore[arg-type]
             access_log=None,
         )
+
+    def test_trash_is_swept_when_due(self) -> None:
+        """The trash is swept at the start, then within a minute whenever it is due; a defect doesn't end that."""
+        self.start()
+        self.assertEqual(self.trash.swept, 1)
+        self.clock.pump([30] * 4)
+        self.assertEqual(self.trash.swept, 1)
+        self.trash.wanted = self.trash.broken = True
+        self.clock.pump([30] * 4)
+        self.assertEqual(self.trash.swept, 3)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.stop()
 
     def start(self) -> None:
         self.node.startService()
