@@ -176,18 +176,17 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
     """
     private, sandbox = _open_storage(settings)
     private.acquire_lock()
-    disk, syncs, ledger_pool, reads, coders, writing_log, sweeper = pools = tuple(
-        Threads(reactor=reactor, name=name, size=size)
-        for name, size in (
-            ("disk", 8),
-            ("syncs", 4),
-            ("ledger", 1),
-            ("reads", 8),
-            ("coders", max(2, os.cpu_count() or 1)),
-            ("log", 1),
-            ("trash", 1),
-        )
-    )
+    disk = Threads(reactor=reactor, name="disk", size=8, few=4)
+    syncs = Threads(reactor=reactor, name="syncs", size=4, few=4)
+    ledger_pool = Threads(reactor=reactor, name="ledger", size=1)
+    reads = Threads(reactor=reactor, name="reads", size=8)
+    # A listing counts its entries in Python: another thread would take as long as the two one after the other.
+    lists = Threads(reactor=reactor, name="lists", size=4, patience=0.25)
+    cores = max(2, os.cpu_count() or 1)
+    coders = Threads(reactor=reactor, name="coders", size=cores, few=cores)
+    writing_log = Threads(reactor=reactor, name="log", size=1)
+    sweeper = Threads(reactor=reactor, name="trash", size=1)
+    pools = (disk, syncs, ledger_pool, reads, lists, coders, writing_log, sweeper)
     changes = ChangeLog()
     trash = Trash(private=private, sandbox=sandbox)
     publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync)
@@ -216,6 +215,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
         engine=engine,
         disk=disk,
         reads=reads,
+        lists=lists,
         coders=coders,
         clock=reactor,
         listeners=(changes,),

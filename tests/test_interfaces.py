@@ -73,6 +73,23 @@ class RealThreadsTests(ThreadsContract, TestCase):
 
         return Deferred.fromCoroutine(check())
 
+    def test_slow_function_holds_nobody_up(self) -> Deferred[None]:
+        """One thread is enough while all is quick; behind a function that waits for the disk, another begins."""
+
+        async def check() -> None:
+            pool = Threads(reactor=reactor, name="grows", size=2, few=1, patience=0.02)  # type: ignore[arg-type]
+            pool.start()
+            self.addCleanup(pool.stop, 5)
+            names = {await pool.run(lambda: threading.current_thread().name) for _ in range(20)}
+            self.assertEqual(len(names), 1)
+            go = threading.Event()
+            slow = pool.run(go.wait, 10)
+            self.assertEqual(await pool.run(int), 0)
+            go.set()
+            self.assertTrue(await slow)
+
+        return Deferred.fromCoroutine(check())
+
     def test_cancelled(self) -> Deferred[None]:
         """Cancelling doesn't stop the function; its outcome is thrown away without a word."""
 

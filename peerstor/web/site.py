@@ -41,6 +41,7 @@ def build_root(
     engine: Engine,
     disk: IThreads,
     reads: IThreads,
+    lists: IThreads,
     coders: IThreads,
     clock: IReactorTime,
     listeners: Sequence[IChangeListener],
@@ -48,7 +49,8 @@ def build_root(
     """Build the root of all addresses.
 
     :param disk: where the tree is changed.
-    :param reads: where it is read; apart, so that a slow upload doesn't hold a listing up.
+    :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
+    :param lists: where folders are listed.
     :param coders: where answers are compressed.
     """
     pages = Pages()
@@ -71,7 +73,7 @@ def build_root(
         reads=reads,
         disk=disk,
         files=files,
-        listings=Listings(sandbox=sandbox, threads=reads, pages=pages),
+        listings=Listings(sandbox=sandbox, threads=lists, pages=pages),
         forms=Forms(engine=engine, errors=errors, pages=pages),
         listeners=listeners,
     )

@@ -83,6 +83,7 @@ class House:
             engine=self.engine,
             disk=threads,
             reads=threads,
+            lists=threads,
             coders=threads,
             clock=self.clock,
             listeners=(changes,),
