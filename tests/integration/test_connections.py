@@ -62,6 +62,22 @@ class ConnectionTests(ServerCase):
                 connection.send(b"X-Drip: 1\r\n"[number % 11 :][:1])
         raise AssertionError("a dripping head is never cut")
 
+    def test_silent_body(self) -> None:
+        """A body that stops coming is answered 408 after 30 s; what had come of an upload is kept, a PUT leaves nothing."""
+        server = self.serve()
+        chunk, put, began = self.connect(server), self.connect(server), time.monotonic()
+        chunk.send(head("POST", "/api/upload/chunk?name=slow&offset=0", length=1000) + b"x" * 10)
+        put.send(head("PUT", "/put", length=1000) + b"x" * 10)
+        for connection in (chunk, put):
+            connection.socket.settimeout(60)
+            self.assertEqual(connection.answer().status, 408)
+        seconds = time.monotonic() - began
+        self.measured(f"a silent body was cut after {seconds:.1f} s")
+        self.assertTrue(29 < seconds < 45, seconds)
+        asked = self.connect(server)
+        self.assertEqual(asked.request("GET", "/api/upload/offset?name=slow").json, {"offset": 10})
+        self.assertEqual(asked.request("GET", "/put").status, 404)
+
     def test_too_many_from_one_address(self) -> None:
         """Connections beyond --max-connections-per-address are told to wait; there is room again when one goes."""
         server = self.serve("--max-connections-per-address", "3")
