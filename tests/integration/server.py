@@ -21,8 +21,11 @@ _ACCESS = re.compile(rb"^Access at: http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
 
 # A process that has read its code and waits for a line before it begins: what a restart costs is then the start
 # of the server, not that of Python.
+# A shell starts what runs in its background with SIGINT ignored, and a server keeps to that; the tests that
+# interrupt one mean one that was started in front of somebody.
 _WARM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import peerstor.node, peerstor.tap, peerstor.__main__
 sys.stdin.readline()
 peerstor.__main__.main()
