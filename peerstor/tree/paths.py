@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from attrs import frozen
+from attrs import field, frozen
 
 from peerstor.errors import BadName, BadPath
 
@@ -28,10 +28,14 @@ class TreePath:
 
     :ivar parts: the names from the root down; none for the root.
     :ivar slash: whether a folder was named (by a trailing `/`); always so for the root.
+    :ivar within: how many of the leading parts are a floor: no symbolic link may lead out of what they name, as
+        it may not out of the storage. Whoever has rights below a folder has them only there. No part of what the
+        path is: two that differ in it are equal.
     """
 
     parts: tuple[bytes, ...]
     slash: bool
+    within: int = field(default=0, eq=False)
 
     @classmethod
     def from_url(cls, raw: bytes) -> "TreePath":
@@ -65,12 +69,17 @@ class TreePath:
 
         :param slash: whether it is named as a folder.
         """
-        return TreePath(parts=(*self.parts, name), slash=slash)
+        return TreePath(parts=(*self.parts, name), slash=slash, within=self.within)
 
     @property
     def parent(self) -> "TreePath":
         """The folder that holds it; the root's is the root."""
-        return TreePath(parts=self.parts[:-1], slash=True)
+        above = self.parts[:-1]
+        return TreePath(parts=above, slash=True, within=min(self.within, len(above)))
+
+    def confined(self, within: int) -> "TreePath":
+        """The same path with another floor."""
+        return TreePath(parts=self.parts, slash=self.slash, within=within)
 
     @property
     def name(self) -> bytes:

@@ -39,11 +39,13 @@ class Opened:
     :ivar fd: the descriptor; a folder's can be used as `dir_fd`, for `scandir` and `fsync`.
     :ivar stat: what fstat said of it when it was opened.
     :ivar real: the names on the way from the root to it, every link resolved.
+    :ivar floor: those of the folder that the path must not lead out of, resolved likewise; none for the storage.
     """
 
     fd: int
     stat: os.stat_result
     real: tuple[bytes, ...]
+    floor: tuple[bytes, ...] = ()
     _open: bool = field(default=True, init=False)
 
     @property
@@ -97,20 +99,20 @@ class Sandbox:
     def open(self, path: TreePath) -> Opened:
         """Open a regular file or a folder. Blocks.
 
-        :raise NotFound: it is absent, private, neither file nor folder, a link that leaves the storage or goes
-            round in circles, or a file that was named as a folder (a trailing `/`).
+        :raise NotFound: it is absent, private, neither file nor folder, a link that leaves the storage (or the
+            path's floor) or goes round in circles, or a file that was named as a folder (a trailing `/`).
         :raise Forbidden: its own permissions keep it from being read.
         :raise StorageUnavailable: the storage cannot be reached or read.
         :raise Overloaded: the process has no descriptors left.
         """
-        return self._open(path.parts, folder_only=path.slash)
+        return self._open(path, folder_only=path.slash)
 
     def folder(self, path: TreePath) -> Opened:
         """Open a folder. Blocks.
 
         :raise NotFound: as in `open`, or it is a file.
         """
-        return self._open(path.parts, folder_only=True)
+        return self._open(path, folder_only=True)
 
     def parent_of(self, path: TreePath) -> Opened:
         """Open the folder that holds `path.name`, which itself need not exist. Blocks.
@@ -121,7 +123,7 @@ class Sandbox:
         if path.has_private or not path.parts:
             raise NotFound()
         try:
-            return self._open(path.parts[:-1], folder_only=True)
+            return self._open(path.parent, folder_only=True)
         except NotFound:
             raise NoParent() from None
 
@@ -149,23 +151,32 @@ class Sandbox:
 
     def _look_through(self, folder: Opened, name: bytes) -> os.stat_result:
         with self._walk(folder.real) as walk:
-            return walk.to((name,))[1]
+            last, found = walk.to((name,))
+            _check_floor(walk.place(last), folder.floor)
+            return found
 
-    def _open(self, parts: tuple[bytes, ...], *, folder_only: bool) -> Opened:
+    def _open(self, path: TreePath, *, folder_only: bool) -> Opened:
         try:
             with self._walk() as walk:
-                name, found = walk.to(parts)
+                floors = path.within if path.within < len(path.parts) else 0
+                floor = walk.down(path.parts[:floors]) if floors else ()
+                name, found = walk.to(path.parts[floors:])
+                real = walk.place(name)
+                _check_floor(real, floor)
                 # A device or FIFO is not even opened: that alone can have effects on others.
                 self._check_kind(found)
                 if folder_only and not stat.S_ISDIR(found.st_mode):
                     raise NotFound()
                 fd = os.open(name, _READ, dir_fd=walk.fd)
-                real = walk.real if name == b"." else (*walk.real, name)
-                return self._verified(fd, real, folder_only=folder_only)
+                # A floor that is named itself may be a link, which its owner placed: what it leads to is the floor.
+                floor = floor or (real if path.within else ())
+                return self._verified(fd, real, floor, folder_only=folder_only)
         except OSError as error:
             raise fault_of_reading(error) from error
 
-    def _verified(self, fd: int, real: tuple[bytes, ...], *, folder_only: bool) -> Opened:
+    def _verified(
+        self, fd: int, real: tuple[bytes, ...], floor: tuple[bytes, ...], *, folder_only: bool
+    ) -> Opened:
         """Judge what was opened by its descriptor: the name may have changed hands since it was looked at."""
         try:
             found = os.fstat(fd)
@@ -175,7 +186,7 @@ class Sandbox:
         except BaseException:
             os.close(fd)
             raise
-        return Opened(fd=fd, stat=found, real=real)
+        return Opened(fd=fd, stat=found, real=real, floor=floor)
 
     def _check_kind(self, found: os.stat_result) -> None:
         if stat.S_ISREG(found.st_mode):
@@ -210,6 +221,11 @@ class Sandbox:
                 self._private.recognise(fd)
                 self._hidden = self._private.identities
             self._known = identity
+
+
+def _check_floor(real: tuple[bytes, ...], floor: tuple[bytes, ...]) -> None:
+    if real[: len(floor)] != floor:
+        raise NotFound()
 
 
 class _Walk:
@@ -251,6 +267,19 @@ class _Walk:
                 # They were real folders a moment ago; a link among them now is a race, and the way ends.
                 self._enter(name)
         return self._fd
+
+    def place(self, name: bytes) -> tuple[bytes, ...]:
+        """Give the names from the root to `name`, as `to` gave it."""
+        return self.real if name == b"." else (*self.real, name)
+
+    def down(self, parts: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Walk into a folder, and give the names from the root to it.
+
+        :raise NotFound, OSError: as in `to`.
+        """
+        # What comes before a `.` is entered, not only looked at.
+        self.to((*parts, b"."))
+        return self.real
 
     def to(self, parts: tuple[bytes, ...]) -> tuple[bytes, os.stat_result]:
         """Walk down.

@@ -652,3 +652,63 @@ class TangleTests(SandboxCase):
                         place, target = self.root, target.removeprefix(self.root)
                     pending += target.split(b"/")[::-1]
         return count <= LINKS
+
+
+class FloorTests(SandboxCase):
+    """A path with a floor: rights that hold below a folder hold for nothing else."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write(b"mine/deep/file.txt", b"mine")
+        self.write(b"other/secret.txt", b"secret")
+
+    def below(self, url: str, within: int = 1) -> TreePath:
+        return path(url).confined(within)
+
+    def test_links_out_of_the_floor_are_absent(self) -> None:
+        """No link below the floor leads to what lies beside it, by any spelling of the target."""
+        for number, target in enumerate(
+            (b"../other", b"../other/.", self.at(b"other"), b"deep/../../other", b"..")
+        ):
+            name = b"mine/link%d" % number
+            self.link(target, name)
+            for url in (f"/mine/link{number}", f"/mine/link{number}/", f"/mine/link{number}/secret.txt"):
+                self.assertRaises(NotFound, self.sandbox.open, self.below(url))
+            self.assertRaises(
+                (NotFound, NoParent), self.sandbox.parent_of, self.below(f"/mine/link{number}/new.txt")
+            )
+            with self.sandbox.folder(self.below("/mine/")) as folder:
+                self.assertIsNone(self.sandbox.lookup(folder, b"link%d" % number))
+
+    def test_links_inside_are_followed(self) -> None:
+        """A link that stays below the floor is followed, whichever way it goes round."""
+        self.link(b"../mine/deep", b"mine/round")
+        self.link(self.at(b"mine/deep/file.txt"), b"mine/absolute")
+        for url in ("/mine/round/file.txt", "/mine/absolute", "/mine/deep/file.txt"):
+            with self.sandbox.open(self.below(url)) as opened:
+                self.assertEqual(os.pread(opened.fd, 10, 0), b"mine")
+        with self.sandbox.folder(self.below("/mine/")) as folder:
+            self.assertIsNotNone(self.sandbox.lookup(folder, b"absolute"))
+
+    def test_floor_that_is_a_link(self) -> None:
+        """The floor itself may be a link: what it leads to is the floor then."""
+        self.link(b"mine", b"door")
+        self.link(b"../../other/secret.txt", b"mine/deep/out")
+        with self.sandbox.open(self.below("/door/deep/file.txt")) as opened:
+            self.assertEqual(opened.floor, (b"mine",))
+        with self.sandbox.folder(self.below("/door/")) as folder:
+            self.assertIsNotNone(self.sandbox.lookup(folder, b"deep"))
+        self.assertRaises(NotFound, self.sandbox.open, self.below("/door/deep/out"))
+
+    def test_floor_at_the_root(self) -> None:
+        """A floor that leads to the storage's own root confines no more than the storage does."""
+        self.link(b".", b"all")
+        with self.sandbox.open(self.below("/all/other/secret.txt")) as opened:
+            self.assertEqual(os.pread(opened.fd, 10, 0), b"secret")
+
+    def test_children_and_parents_keep_it(self) -> None:
+        """What is named from a path with a floor has the floor too."""
+        folder = self.below("/mine/deep/", 2)
+        self.assertEqual(folder.child(b"x").within, 2)
+        self.assertEqual(folder.parent.within, 1)
+        self.assertEqual(folder, path("/mine/deep/"))
