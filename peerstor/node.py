@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from peerstor.access.anonymous import Anonymous
+from peerstor.access.anonymous import anonymous
 from peerstor.daemon.accesslog import AccessLog
 from peerstor.daemon.listen import Listening
 from peerstor.daemon.threads import Threads
@@ -27,6 +27,7 @@ from peerstor.tree.trash import Trash
 from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
+from peerstor.web.authentication import Authentication
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.errors import refusal_body
 from peerstor.web.site import build_root
@@ -209,7 +210,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
     )
     root = build_root(
         settings=settings,
-        access=Anonymous.at(settings.anonymous),
+        access=Authentication(anonymous=anonymous(settings.anonymous or "create")),
         sandbox=sandbox,
         publisher=publisher,
         engine=engine,

@@ -1,9 +1,6 @@
 """What somebody without a token may do."""
 
-from attrs import frozen
-from twisted.web.http_headers import Headers
-
-from peerstor.access.rights import Principal, Right
+from peerstor.access.rights import Grant, Principal, Right
 
 LEVELS = {
     "none": Right.NONE,
@@ -14,20 +11,9 @@ LEVELS = {
 """The values of `--anonymous`. `create` can't destroy: what is there stays as it is."""
 
 
-@frozen
-class Anonymous:
-    """Takes everybody for the same nameless principal.
+def anonymous(level: str) -> Principal:
+    """Give the nameless principal that everybody without a token is.
 
-    :param principal: the one that everybody is.
+    :param level: one of `LEVELS`.
     """
-
-    principal: Principal
-
-    @classmethod
-    def at(cls, level: str) -> "Anonymous":
-        """Give everybody the rights of a level of `LEVELS`."""
-        return cls(Principal("anonymous", LEVELS[level]))
-
-    def principal_of(self, headers: Headers) -> Principal:
-        """Tell who makes a request with these headers."""
-        return self.principal
+    return Principal("anonymous", (Grant((), LEVELS[level]),))

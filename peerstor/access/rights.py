@@ -1,12 +1,15 @@
-"""The rights of `http.md`, section 3, and who holds them."""
+"""The rights of `http.md`, section 3, where they hold, and who holds them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from enum import Flag, auto
 
 from attrs import frozen
 
 
 class Right(Flag):
-    """What a principal may do, in the whole storage."""
+    """What a principal may do below some path."""
 
     NONE = 0
     READ = auto()  # list and download
@@ -16,19 +19,54 @@ class Right(Flag):
     ADMIN = auto()  # all that concerns the server itself
 
 
+EVERY = Right.READ | Right.CREATE | Right.CHANGE | Right.SHARE | Right.ADMIN
+
+
+@frozen
+class Grant:
+    """Rights that hold for a path and all below it.
+
+    :param parts: the names from the storage's root down; none for the whole storage.
+    """
+
+    parts: tuple[bytes, ...]
+    rights: Right
+
+    def covers(self, parts: Sequence[bytes]) -> bool:
+        """Tell whether a path is the grant's own or lies below it."""
+        return tuple(parts[: len(self.parts)]) == self.parts
+
+
 @frozen
 class Principal:
     """Who makes a request.
 
     :param name: as it stands in logs and records; part of the identity of an upload.
-    :param rights: what they may do.
+    :param grants: what they may do, and where; several add up.
     :param signed_in: whether they proved who they are.
+    :param credential: identity of the token or share that they came with; when that one ends, so do their
+        transfers. None for somebody who came with nothing.
     """
 
     name: str
-    rights: Right
+    grants: tuple[Grant, ...]
     signed_in: bool = False
+    credential: str | None = None
 
-    def may(self, right: Right) -> bool:
-        """Tell whether all of `right` is among the rights."""
-        return right in self.rights
+    def floor(self, right: Right, parts: Sequence[bytes]) -> int | None:
+        """Tell how far up a right reaches that holds for a path.
+
+        :param right: one right, or several that are all needed.
+        :return: the count of leading parts of the widest grant that has it: the path may be reached through
+            whatever lies below those, and nothing else. None when no single grant has it.
+        """
+        floors = [len(grant.parts) for grant in self.grants if right in grant.rights and grant.covers(parts)]
+        return min(floors, default=None)
+
+    def may(self, right: Right, parts: Sequence[bytes]) -> bool:
+        """Tell whether a right holds for a path."""
+        return self.floor(right, parts) is not None
+
+    def may_somewhere(self, right: Right) -> bool:
+        """Tell whether a right holds for any path at all."""
+        return any(right in grant.rights for grant in self.grants)

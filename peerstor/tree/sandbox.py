@@ -168,7 +168,7 @@ class Sandbox:
                 if folder_only and not stat.S_ISDIR(found.st_mode):
                     raise NotFound()
                 fd = os.open(name, _READ, dir_fd=walk.fd)
-                # A floor that is named itself may be a link, which its owner placed: what it leads to is the floor.
+                # A floor that is named itself may be a link that its owner placed: what it leads to is the floor.
                 floor = floor or (real if path.within else ())
                 return self._verified(fd, real, floor, folder_only=folder_only)
         except OSError as error:

@@ -32,17 +32,19 @@ class UploadKey:
     :ivar principal: name of whoever uploads.
     :ivar folder: the target folder, storage-relative, `/`-joined, no leading slash; empty for the root.
     :ivar name: the wanted name in it.
+    :ivar within: the floor of the path to the folder (see `TreePath`); no part of what the upload belongs to.
     """
 
     principal: str
     folder: bytes
     name: bytes
+    within: int = field(default=0, eq=False)
 
     @property
     def target(self) -> TreePath:
         """The path that the upload wants to be published under."""
         parts = tuple(self.folder.split(b"/")) if self.folder else ()
-        return TreePath(parts=(*parts, self.name), slash=False)
+        return TreePath(parts=(*parts, self.name), slash=False, within=self.within)
 
     def check(self) -> None:
         """Refuse a name that can't be given. Raises BadName."""

@@ -1,10 +1,10 @@
 """The face of the pages' own files: stylesheet, scripts, icon."""
 
-from peerstor.access.rights import Principal, Right
+from peerstor.access.rights import Right
 from peerstor.http.request import StreamingRequest
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
-from peerstor.web.guard import Guard
+from peerstor.web.guard import Admission, Guard
 from peerstor.web.pages import Pages
 from peerstor.web.routes import Routes
 
@@ -21,7 +21,7 @@ class AssetsFace:
         self._pages = pages
 
     @routes.on("/-/static/<digest>/<name>", "GET", needs=Right.NONE)
-    async def static(self, request: StreamingRequest, principal: Principal, digest: str, name: str) -> bytes:
+    async def static(self, request: StreamingRequest, admission: Admission, digest: str, name: str) -> bytes:
         """Answer with one file, to be kept for ever: another version has another address."""
         kind, content = self._pages.static(digest, name)
         request.setHeader(b"content-type", kind.encode())

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from peerstor.access.rights import Principal, Right
+from peerstor.access.rights import Right
 from peerstor.errors import BadName, BadRequest, BadType, Fault
 from peerstor.http.formnames import boundary_of
 from peerstor.http.formparts import FilePart
@@ -16,6 +16,7 @@ from peerstor.tree.paths import TreePath, check_new_name
 from peerstor.tree.publish import Conflict
 from peerstor.uploads.engine import Engine
 from peerstor.web.errors import Errors
+from peerstor.web.guard import Admission
 from peerstor.web.links import link_to
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages, set_page_headers
@@ -33,8 +34,8 @@ class Forms:
         self._errors = errors
         self._pages = pages
 
-    async def answer(self, request: StreamingRequest, folder: TreePath, principal: Principal) -> bytes:
-        """Store each file of the form in `folder`.
+    async def answer(self, request: StreamingRequest, admission: Admission) -> bytes:
+        """Store each file of the form in the folder that somebody was let into.
 
         A file that can't be stored doesn't keep the others from it.
 
@@ -45,10 +46,12 @@ class Forms:
         if boundary is None:
             raise BadType("Send a form as multipart/form-data.")
         wish = conflict(request, Conflict.RENAME)
+        if admission.blind:  # what is there already is nothing that a drop folder tells of
+            wish = Conflict.RENAME
         outcomes: list[dict[str, Any]] = []
 
         async def store(part: FilePart) -> None:
-            outcomes.append(await self._store(part, folder, principal, wish))
+            outcomes.append(await self._store(part, admission, wish))
 
         def on_file(part: FilePart) -> Deferred[None]:
             return Deferred.fromCoroutine(store(part))
@@ -61,34 +64,34 @@ class Forms:
             raise BadRequest("The form is malformed or was cut off; files before that are stored.") from None
         if not outcomes:
             raise BadRequest("No file was chosen.")
-        return self._told(request, folder, outcomes)
+        return self._told(request, admission.path, outcomes)
 
-    async def _store(
-        self, part: FilePart, folder: TreePath, principal: Principal, wish: Conflict
-    ) -> dict[str, Any]:
+    async def _store(self, part: FilePart, admission: Admission, wish: Conflict) -> dict[str, Any]:
         shown = part.filename.decode("utf-8", "replace")
         try:
             if b"\\" in part.filename:
                 raise BadName()
             check_new_name(part.filename)
+            target = admission.path.child(part.filename)
             done = await self._engine.receive(
-                folder.child(part.filename),
+                target,
                 source=IByteSource(part),
                 length=None,
                 conflict=wish,
-                may_replace=principal.may(Right.CHANGE),
-                by=principal.name,
+                may_replace=admission.may(Right.CHANGE),
+                by=admission.principal.name,
             )
         except Fault as fault:
             row = self._errors.row(fault)
             if row.status in ENDS_ALL or row.code == "cut":
                 raise
             return {"name": shown, "status": row.status, **self._errors.told(fault)}
+        place = target if admission.blind else done.path
         return {
             "name": shown,
             "status": 201,
-            "path": done.path.display(),
-            "href": link_to(done.path),
+            "path": place.display(),
+            "href": link_to(place),
             "size": done.size,
             "blake3": done.digest,
         }

@@ -1,48 +1,118 @@
 """The checks that every route goes through before its handler, in the order of `http.md`, section 4."""
 
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from peerstor.access.anonymous import Anonymous
 from peerstor.access.rights import Principal, Right
-from peerstor.errors import Fault, Forbidden, LoginNeeded
+from peerstor.errors import Fault, Forbidden, LoginNeeded, NotFound
 from peerstor.http.blocks import TransferStopped
 from peerstor.http.request import StreamingRequest
+from peerstor.tree.paths import TreePath
 from peerstor.web.crosssite import SAFE_METHODS, check_site
 from peerstor.web.errors import Errors
 
 _log = Logger()
 
 
+Place = Callable[[StreamingRequest], TreePath]
+"""Tells from a request the path at which a right is needed; raises BadPath and its like."""
+
+ROOT = TreePath((), slash=True)
+
+WRITING = Right.CREATE | Right.CHANGE
+"""What a handler that changes something may ask about, beside what its route declared."""
+
+
+class Access(Protocol):
+    """Who knows the principals."""
+
+    @property
+    def sign_in_possible(self) -> bool:
+        """Whether there is any token to sign in with."""
+
+    async def principal_of(self, request: StreamingRequest) -> Principal:
+        """Tell who makes a request; raises LoginNeeded or TooMany for a wrong secret."""
+
+
+@frozen
+class Admission:
+    """Somebody who was let in, and where to.
+
+    :param principal: who.
+    :param path: where, with the floor of the rights that they may use there.
+    """
+
+    principal: Principal
+    path: TreePath
+
+    def may(self, right: Right) -> bool:
+        """Tell whether they have a right at that path."""
+        return self.principal.may(right, self.path.parts)
+
+    @property
+    def blind(self) -> bool:
+        """Whether they may put something there and see nothing of it (a drop folder)."""
+        return not self.may(Right.READ)
+
+
 class Guard:
     """Lets a request through to its handler, or answers it."""
 
-    def __init__(self, *, access: Anonymous, errors: Errors) -> None:
+    def __init__(self, *, access: Access, errors: Errors) -> None:
         self._access = access
         self._errors = errors
 
-    def admit(self, request: StreamingRequest, needs: Right) -> Principal:
-        """Tell who makes a request.
+    async def admit(self, request: StreamingRequest, needs: Right, at: Place | None) -> Admission:
+        """Tell who makes a request, and where they were let in.
 
-        :param needs: the right that the route declared.
+        :param needs: the rights that the route declared, one of which is enough; NONE lets everybody in unasked.
+        :param at: tells where the right is needed; None for what concerns the server as a whole.
         :raise CrossSite: another site's page makes a request that changes something.
         :raise LoginNeeded: nobody is signed in, and that is not enough.
-        :raise Forbidden: whoever is signed in lacks the right.
+        :raise NotFound: whoever is signed in may not see what is there.
+        :raise Forbidden: they may see it, and lack the right.
+        :raise BadPath, BadRequest: there can be nothing; told to nobody whom signing in comes first for.
         """
         if request.method not in SAFE_METHODS:
             check_site(request.requestHeaders)
-        principal = self._access.principal_of(request.requestHeaders)
-        self.require(principal, needs)
-        return principal
+        principal = await self._access.principal_of(request)
+        if needs and not principal.signed_in and not any(principal.may_somewhere(right) for right in needs):
+            raise self.refusal(principal, None)
+        path = ROOT if at is None else at(request)
+        held = [right for right in needs if principal.may(right, path.parts)]
+        if needs and not held:
+            raise self.refusal(principal, None if at is None else path)
+        if request.method in SAFE_METHODS:
+            used = held[:1]
+        else:
+            used = [right for right in needs | WRITING if principal.may(right, path.parts)]
+        # Rights of different grants are used together only as far as the narrowest of them reaches.
+        floors = [principal.floor(right, path.parts) or 0 for right in used]
+        return Admission(principal, path.confined(max(floors, default=0)))
 
-    @staticmethod
-    def require(principal: Principal, right: Right) -> None:
-        """Refuse a principal that lacks a right.
+    def require(self, admission: Admission, right: Right) -> None:
+        """Refuse somebody who was let in and lacks a further right.
 
-        :raise LoginNeeded, Forbidden: as in `admit`.
+        :raise LoginNeeded, NotFound, Forbidden: as in `admit`.
         """
-        if not principal.may(right):
-            raise Forbidden() if principal.signed_in else LoginNeeded()
+        if not admission.may(right):
+            raise self.refusal(admission.principal, admission.path)
+
+    def refusal(self, principal: Principal, path: TreePath | None) -> Fault:
+        """Choose how to refuse somebody what they have no right to.
+
+        :param path: where; None for what concerns the server as a whole.
+        """
+        if not principal.signed_in:
+            # Where nobody can sign in, nobody is asked to.
+            return LoginNeeded() if self._access.sign_in_possible else Forbidden()
+        if path is not None and not principal.may(Right.READ, path.parts):
+            return NotFound()
+        return Forbidden()
 
     async def answer(self, request: StreamingRequest, error: Exception) -> bytes:
         """Answer what a handler raised.

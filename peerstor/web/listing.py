@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 
 from attrs import frozen
 
-from peerstor.access.rights import Principal, Right
+from peerstor.access.rights import Right
 from peerstor.errors import BadNumber, BadRequest
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IThreads
 from peerstor.tree.entries import Entry, Page, list_page
 from peerstor.tree.paths import TreePath, quote_name
 from peerstor.tree.sandbox import Sandbox
+from peerstor.web.guard import Admission
 from peerstor.web.links import link_to
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages, set_page_headers
@@ -89,13 +90,13 @@ class Listings:
         self._threads = threads
         self._pages = pages
 
-    async def answer(self, request: StreamingRequest, path: TreePath, principal: Principal) -> bytes:
+    async def answer(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Answer GET or HEAD of a folder that exists.
 
         :raise BadNumber, BadRequest: a parameter isn't one of those known.
         :raise NotFound: the folder vanished meanwhile.
         """
-        wanted = Wanted.of(request)
+        wanted, path = Wanted.of(request), admission.path
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
         request.setHeader(b"cache-control", b"no-cache")
         if wanted.form == "text/html":
@@ -106,14 +107,29 @@ class Listings:
             request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         if request.method == b"HEAD":  # nobody sees the entries, so nobody walks them
             return b""
-        body, following = await self._threads.run(self._render, path, wanted, principal)
+        body, following = await self._threads.run(self._render, wanted, admission)
         if following is not None:
             target = f"{link_to(path)}{wanted.query(cursor=following)}"
             request.setHeader(b"link", f'<{target}>; rel="next"'.encode())
         request.setHeader(b"content-length", b"%d" % len(body))
         return body
 
-    def _render(self, path: TreePath, wanted: Wanted, principal: Principal) -> tuple[bytes, str | None]:
+    def drop(self, request: StreamingRequest, admission: Admission) -> bytes:
+        """Answer with the page of a folder that somebody may add files to and not see.
+
+        Nothing on it depends on what is there.
+        """
+        set_page_headers(request)
+        request.responseHeaders.addRawHeader(b"vary", b"Accept")
+        request.setHeader(b"cache-control", b"no-cache")
+        body = self._pages.render(
+            "drop.html", here=link_to(admission.path), name=admission.path.name, may_create=True
+        )
+        request.setHeader(b"content-length", b"%d" % len(body))
+        return body
+
+    def _render(self, wanted: Wanted, admission: Admission) -> tuple[bytes, str | None]:
+        path = admission.path
         page = list_page(
             self._sandbox,
             path,
@@ -127,10 +143,11 @@ class Listings:
         elif wanted.form == "text/plain":
             body = "".join(f"{href}\n" for href, _ in _linked(path, page)).encode()
         else:
-            body = self._html(path, page, wanted, principal)
+            body = self._html(page, wanted, admission)
         return body, page.next
 
-    def _html(self, path: TreePath, page: Page, wanted: Wanted, principal: Principal) -> bytes:
+    def _html(self, page: Page, wanted: Wanted, admission: Admission) -> bytes:
+        path = admission.path
         return self._pages.render(
             "listing.html",
             path=path,
@@ -140,7 +157,7 @@ class Listings:
             first=wanted.cursor is None,
             first_page=wanted.query(),
             next_page=wanted.query(cursor=page.next) if page.next else None,
-            may_create=principal.may(Right.CREATE),
+            may_create=admission.may(Right.CREATE),
         )
 
 

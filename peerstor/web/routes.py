@@ -16,7 +16,7 @@ from peerstor.access.rights import Right
 from peerstor.http.request import StreamingRequest
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
-from peerstor.web.guard import Guard
+from peerstor.web.guard import Guard, Place
 
 Handler = Callable[..., Awaitable[bytes]]
 
@@ -43,12 +43,13 @@ class Routes:
         self.needs: dict[tuple[str, str], Right] = {}
         """The right that each (rule, method) needs."""
 
-    def on(self, rule: str, *methods: str, needs: Right) -> Callable[[Handler], Handler]:
+    def on(self, rule: str, *methods: str, needs: Right, at: Place | None = None) -> Callable[[Handler], Handler]:
         """Declare a route.
 
         :param rule: as werkzeug has them.
         :param methods: GET brings HEAD with it.
-        :param needs: the right without which the handler isn't reached.
+        :param needs: the right without which the handler isn't reached; of several, one is enough.
+        :param at: tells where it is needed; None for what concerns the server as a whole.
         """
 
         def declare(handler: Handler) -> Handler:
@@ -60,8 +61,8 @@ class Routes:
 
             async def guarded(face: Face, request: StreamingRequest, **arguments: Any) -> bytes:
                 try:
-                    principal = face.guard.admit(request, needs)
-                    return await handler(face, request, principal, **arguments)
+                    admission = await face.guard.admit(request, needs, at)
+                    return await handler(face, request, admission, **arguments)
                 except CancelledError:
                     raise
                 except Exception as error:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import classImplements
 
-from peerstor.access.anonymous import Anonymous
 from peerstor.http.body import BodyStream
 from peerstor.http.formparts import FilePart
 from peerstor.interfaces import IByteSource, IChangeListener, IThreads
@@ -19,7 +18,7 @@ from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.files import Files
 from peerstor.web.forms import Forms
-from peerstor.web.guard import Guard
+from peerstor.web.guard import Access, Guard
 from peerstor.web.hosts import KnownHosts
 from peerstor.web.listing import Listings
 from peerstor.web.pages import Pages
@@ -35,7 +34,7 @@ classImplements(FilePart, IByteSource)
 def build_root(
     *,
     settings: Settings,
-    access: Anonymous,
+    access: Access,
     sandbox: Sandbox,
     publisher: Publisher,
     engine: Engine,
@@ -48,6 +47,7 @@ def build_root(
 ) -> Root:
     """Build the root of all addresses.
 
+    :param access: tells who makes a request.
     :param disk: where the tree is changed.
     :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
     :param lists: where folders are listed.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from twisted.web.http_headers import Headers
 
-from peerstor.access.rights import Principal, Right
+from peerstor.access.rights import Right
 from peerstor.errors import BadRequest, LengthNeeded, MethodRefused
 from peerstor.http.conditional import entity_tag
 from peerstor.http.request import StreamingRequest
@@ -19,9 +19,10 @@ from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.files import Files, Reading, read_small
 from peerstor.web.forms import Forms
-from peerstor.web.guard import Guard
+from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import link_to
 from peerstor.web.listing import Listings
+from peerstor.web.negotiation import wanted_type
 from peerstor.web.root import path_of
 from peerstor.web.routes import Routes
 
@@ -69,22 +70,24 @@ class TreeFace:
         self._forms = forms
         self._listeners = listeners
 
-    @routes.on("/", "GET", needs=Right.READ)
-    async def read(self, request: StreamingRequest, principal: Principal) -> bytes:
+    @routes.on("/", "GET", needs=Right.READ | Right.CREATE, at=path_of)
+    async def read(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Answer with the bytes of a file or the listing of a folder."""
-        path = path_of(request)
+        path = admission.path
+        if admission.blind:
+            return self._drop(request, admission)
         reading = await self._reads.run(self._open, path)
         with reading.opened as opened:
             if not opened.is_folder:
                 return await self._files.answer(request, path.name, reading)
         if not path.slash:
             return _redirect_to_folder(request, path)
-        return await self._listings.answer(request, path, principal)
+        return await self._listings.answer(request, admission)
 
-    @routes.on("/", "PUT", needs=Right.CREATE)
-    async def put(self, request: StreamingRequest, principal: Principal) -> bytes:
+    @routes.on("/", "PUT", needs=Right.CREATE, at=path_of)
+    async def put(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Create or replace a file with the body."""
-        path = path_of(request)
+        path = admission.path
         if path.slash:
             raise MethodRefused(FOLDER_METHODS)
         if request.requestHeaders.hasHeader(b"content-range"):  # RFC 9110, section 14.5
@@ -98,11 +101,15 @@ class TreeFace:
             path,
             source=IByteSource(request.body),
             length=request.body.length,
-            conflict=Conflict.REPLACE,
-            may_replace=principal.may(Right.CHANGE),
-            by=principal.name,
-            check=lambda found: self._check_replacing(headers, principal, found),
+            conflict=Conflict.RENAME if admission.blind else Conflict.REPLACE,
+            may_replace=admission.may(Right.CHANGE),
+            by=admission.principal.name,
+            check=lambda found: self._check_replacing(headers, admission, found),
         )
+        if admission.blind:
+            request.setResponseCode(201)
+            request.setHeader(b"content-length", b"0")
+            return b""
         request.setResponseCode(204 if done.replaced else 201)
         request.setHeader(b"location", link_to(done.path).encode())
         if done.stat is not None:
@@ -111,22 +118,22 @@ class TreeFace:
             request.setHeader(b"content-length", b"0")
         return b""
 
-    @routes.on("/", "DELETE", needs=Right.CHANGE)
-    async def delete(self, request: StreamingRequest, principal: Principal) -> bytes:
+    @routes.on("/", "DELETE", needs=Right.CHANGE, at=path_of)
+    async def delete(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Move a file or folder to the trash."""
-        path = path_of(request)
+        path = admission.path
         await self._disk.run(
-            self._publisher.delete, path, by=principal.name, check=conditions(request.requestHeaders)
+            self._publisher.delete, path, by=admission.principal.name, check=conditions(request.requestHeaders)
         )
         for listener in self._listeners:
-            listener.removed(path.joined, principal.name)
+            listener.removed(path.joined, admission.principal.name)
         request.setResponseCode(204)
         return b""
 
-    @routes.on("/", "POST", needs=Right.CREATE)
-    async def post(self, request: StreamingRequest, principal: Principal) -> bytes:
+    @routes.on("/", "POST", needs=Right.CREATE, at=path_of)
+    async def post(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Store the files of a form in a folder."""
-        path = path_of(request)
+        path = admission.path
         reading = await self._reads.run(self._open, path)
         with reading.opened as opened:
             if not opened.is_folder:
@@ -134,15 +141,27 @@ class TreeFace:
         if not path.slash:
             return _redirect_to_folder(request, path)
         refuse_coding(request.requestHeaders)
-        return await self._forms.answer(request, path, principal)
+        return await self._forms.answer(request, admission)
 
     def _open(self, path: TreePath) -> Reading:
         return read_small(self._sandbox.open(path))
 
-    def _check_replacing(self, headers: Headers, principal: Principal, found: os.stat_result | None) -> None:
+    def _drop(self, request: StreamingRequest, admission: Admission) -> bytes:
+        """Show somebody who may only add files where to do so; the folder isn't looked at."""
+        if not admission.path.slash:
+            if all(admission.path.parts != grant.parts for grant in admission.principal.grants):
+                self.guard.require(admission, Right.READ)
+            return _redirect_to_folder(request, admission.path)
+        if wanted_type(request.requestHeaders, ("text/plain", "application/json", "text/html")) != "text/html":
+            self.guard.require(admission, Right.READ)
+        return self._listings.drop(request, admission)
+
+    def _check_replacing(self, headers: Headers, admission: Admission, found: os.stat_result | None) -> None:
         """Refuse what the right or a condition forbids: before the body, and again when it is to be published."""
+        if admission.blind:  # nor does a condition tell what is there
+            found = None
         if found is not None:
-            self.guard.require(principal, Right.CHANGE)
+            self.guard.require(admission, Right.CHANGE)
         conditions(headers)(found)
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from peerstor.access.rights import Principal, Right
+from peerstor.access.rights import Right
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IByteSource
 from peerstor.tree.paths import TreePath
@@ -13,10 +13,16 @@ from peerstor.uploads.records import UploadKey
 from peerstor.web.conditions import refuse_coding
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
-from peerstor.web.guard import Guard
+from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import link_to
 from peerstor.web.parameters import conflict, number, required, required_number, text
 from peerstor.web.routes import Routes
+
+
+def _target(request: StreamingRequest) -> TreePath:
+    """Read which path an upload is meant for; its last name is checked by the engine."""
+    folder = TreePath.from_parameter(text(request, b"dir") or b"/")
+    return folder.child(required(request, b"name"))
 
 
 class UploadsFace:
@@ -30,17 +36,17 @@ class UploadsFace:
         self.cors = cors
         self._engine = engine
 
-    @routes.on("/api/upload/offset", "GET", needs=Right.CREATE)
-    async def offset(self, request: StreamingRequest, principal: Principal) -> bytes:
+    @routes.on("/api/upload/offset", "GET", needs=Right.CREATE, at=_target)
+    async def offset(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Tell how many bytes have arrived."""
-        key = _key(request, principal)
+        key = _key(request, admission)
         offset = await self._engine.offset(key, size=number(request, b"size"), fingerprint=_fingerprint(request))
         return _json(request, {"offset": offset})
 
-    @routes.on("/api/upload/chunk", "POST", needs=Right.CREATE)
-    async def chunk(self, request: StreamingRequest, principal: Principal) -> bytes:
+    @routes.on("/api/upload/chunk", "POST", needs=Right.CREATE, at=_target)
+    async def chunk(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Take the next bytes."""
-        key = _key(request, principal)
+        key = _key(request, admission)
         offset, size = required_number(request, b"offset"), number(request, b"size")
         refuse_coding(request.requestHeaders)
         following = await self._engine.append(
@@ -53,36 +59,38 @@ class UploadsFace:
         )
         return _json(request, {"nextOffset": following})
 
-    @routes.on("/api/upload/complete", "POST", needs=Right.CREATE)
-    async def complete(self, request: StreamingRequest, principal: Principal) -> bytes:
+    @routes.on("/api/upload/complete", "POST", needs=Right.CREATE, at=_target)
+    async def complete(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Publish what has arrived."""
-        key, wish = _key(request, principal), conflict(request, Conflict.RENAME)
+        key, wish = _key(request, admission), conflict(request, Conflict.RENAME)
         done = await self._engine.complete(
             key,
             size=required_number(request, b"size"),
-            conflict=wish,
-            may_replace=principal.may(Right.CHANGE),
+            # What is there already is nothing that a drop folder tells of.
+            conflict=Conflict.RENAME if admission.blind else wish,
+            may_replace=admission.may(Right.CHANGE),
             fingerprint=_fingerprint(request),
         )
+        shown = admission.path if admission.blind else done.path
         told = {
             "status": "ok",
-            "path": done.path.display(),
-            "href": link_to(done.path),
+            "path": shown.display(),
+            "href": link_to(shown),
             "size": done.size,
             "blake3": done.digest,
         }
         return _json(request, told)
 
-    @routes.on("/api/upload/abandon", "POST", needs=Right.CREATE)
-    async def abandon(self, request: StreamingRequest, principal: Principal) -> bytes:
+    @routes.on("/api/upload/abandon", "POST", needs=Right.CREATE, at=_target)
+    async def abandon(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Drop what has arrived."""
-        abandoned = await self._engine.abandon(_key(request, principal))
+        abandoned = await self._engine.abandon(_key(request, admission))
         return _json(request, {"status": "ok", "abandoned": abandoned})
 
 
-def _key(request: StreamingRequest, principal: Principal) -> UploadKey:
-    folder = TreePath.from_parameter(text(request, b"dir") or b"/")
-    return UploadKey(principal.name, folder.joined, required(request, b"name"))
+def _key(request: StreamingRequest, admission: Admission) -> UploadKey:
+    folder = admission.path.parent
+    return UploadKey(admission.principal.name, folder.joined, required(request, b"name"), within=folder.within)
 
 
 def _fingerprint(request: StreamingRequest) -> str | None:

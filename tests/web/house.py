@@ -12,7 +12,7 @@ from attrs import frozen
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from peerstor.access.anonymous import Anonymous
+from peerstor.access.anonymous import anonymous
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
 from peerstor.tree.private import PrivateFolder
@@ -22,6 +22,7 @@ from peerstor.tree.trash import Trash
 from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
+from peerstor.web.authentication import Authentication
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.errors import refusal_body
 from peerstor.web.site import build_root
@@ -77,7 +78,7 @@ class House:
         )
         self.root = build_root(
             settings=self.settings,
-            access=Anonymous.at(self.settings.anonymous),
+            access=Authentication(anonymous=anonymous(self.settings.anonymous or "create")),
             sandbox=self.sandbox,
             publisher=publisher,
             engine=self.engine,

@@ -576,11 +576,12 @@ class Surface(Reading):
         self.assertNotIn(b"Traceback", answer.body)
 
     def test_no_one_may_read(self) -> None:
-        """Without the right to read, every address of the tree asks for a login, absent or not."""
+        """Without the right to read, every address of the tree answers alike, absent or not, and asks for no
+        login where nobody has one."""
         house = House(anonymous="none")
         self.addCleanup(house.close)
         house.put_file("a")
         for target in ("/", "/a", "/nothing", "/../x"):
             answer = house.get(target, Accept="application/json")
-            self.assertEqual((answer.status, answer.json["error"]), (401, "login_needed"))
-            self.assertIn("Bearer", answer.headers["www-authenticate"])
+            self.assertEqual((answer.status, answer.json["error"]), (403, "forbidden"))
+            self.assertNotIn("www-authenticate", answer.headers)

@@ -219,8 +219,8 @@ class Guarded(SynchronousTestCase):
             for (rule, method), right in face.routes.needs.items():
                 answer = house.ask(method, rule.replace("<digest>", "0").replace("<name>", "x"), b"")
                 if right is Right.NONE:
-                    self.assertNotEqual(answer.status, 401, (rule, method))
+                    self.assertNotEqual(answer.status, 403, (rule, method))
                 else:
                     seen += 1
-                    self.assertEqual(answer.status, 401, (rule, method))
+                    self.assertEqual(answer.status, 403, (rule, method))
         self.assertGreaterEqual(seen, 9)

@@ -104,7 +104,7 @@ class PutTests(Writing):
         head = b"PUT /there HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
         channel, wire = self.house.connect()
         channel.dataReceived(head)
-        self.assertTrue(wire.value().startswith(b"HTTP/1.1 401 "), wire.value()[:50])
+        self.assertTrue(wire.value().startswith(b"HTTP/1.1 403 "), wire.value()[:50])
         self.assertEqual(self.house.content("there"), b"old")
 
     def test_content_coding(self) -> None:
@@ -151,7 +151,7 @@ class PutTests(Writing):
         house = House(anonymous="read")
         self.addCleanup(house.close)
         for method, target in (("PUT", "/x"), ("POST", "/"), ("POST", "/api/upload/chunk?name=x&offset=0")):
-            self.assertEqual(house.ask(method, target, b"x").status, 401)
+            self.assertEqual(house.ask(method, target, b"x").status, 403)
 
 
 class Replacing(Writing):
@@ -214,7 +214,7 @@ class Replacing(Writing):
         house = House()
         self.addCleanup(house.close)
         house.put_file("a")
-        self.assertEqual(house.ask("DELETE", "/a").status, 401)
+        self.assertEqual(house.ask("DELETE", "/a").status, 403)
         self.assertEqual(house.content("a"), b"content")
 
 
