@@ -134,9 +134,19 @@ def _cors(value: str | None) -> str | None:
     return text
 
 
-def _anonymous(value: str) -> str:
-    if value not in ANONYMOUS:
+def _anonymous(value: str | None) -> str | None:
+    if value is not None and value not in ANONYMOUS:
         raise StartupError(f"--anonymous must be one of {', '.join(ANONYMOUS)}, not {value!r}.")
+    return value
+
+
+def _token(value: str | None) -> str | None:
+    # Not told what it was: the line may end in a log.
+    if value is not None and (len(value) < 8 or not value.isprintable() or value != value.strip()):
+        raise StartupError(
+            "--token must have at least 8 characters, none of them a control character or a blank beside the"
+            " plain one, and no blank at its ends."
+        )
     return value
 
 
@@ -150,9 +160,10 @@ def _setting(
     shown: str | None = None,
     repeatable: bool = False,
     converter: Callable[[Any], Any] = bool,
+    secret: bool = False,
 ) -> Any:
     option = Option(name=name, value=value, group=group, help=help, default=shown, repeatable=repeatable)
-    return field(default=default, converter=converter, metadata={Option: option})
+    return field(default=default, converter=converter, metadata={Option: option}, repr=not secret)
 
 
 LISTENING, FILES, DOWNLOADS, UPLOADS, ACCESS, LIFE = (
@@ -268,13 +279,25 @@ class Settings:
         converter=lambda value: number(value, "upload-expiry", 0.0001, 36500, " of days"),
     )
 
-    anonymous: Anonymous = _setting(  # noqa: RUF009
-        "create",
+    # The secret of the owner, who may do everything; None is no such token.
+    token: str | None = _setting(
+        None,
+        "token",
+        "SECRET",
+        ACCESS,
+        "A secret of at least 8 characters; whoever has it is the owner and may do everything. Other users of"
+        " this machine can see it in the list of processes: prefer `peerstor token add`, see its --help.",
+        converter=_token,
+        secret=True,
+    )
+    # None is `create` without any token, and `none` with one.
+    anonymous: Anonymous | None = _setting(  # noqa: RUF009
+        None,
         "anonymous",
         "|".join(ANONYMOUS),
         ACCESS,
-        "What somebody without a token may do: nothing, read, also add new files, or everything.",
-        shown="create",
+        "What somebody without a token may do: nothing, read, also add new files, or everything; by default"
+        " create while there is no token, and none with one.",
         converter=_anonymous,
     )
     # Lower case; a leading dot takes every name below.

@@ -177,7 +177,9 @@ def _announcement(settings: Settings, sockets: Sequence[socket.socket], twistd: 
     foreground = _in_foreground(twistd)
     return Announcement(
         lines=access_lines(sockets),
-        warning=open_warning(settings.anonymous, beyond_loopback=beyond_loopback(sockets), tokens=False),
+        warning=open_warning(
+            settings.anonymous or "create", beyond_loopback=beyond_loopback(sockets), tokens=False
+        ),
         # Not sys.stdout: twistd puts its log there, with a time and a prefix to every line.
         output=_standard_output() if foreground else None,
         in_log=not foreground or _logs_elsewhere(twistd),

@@ -14,11 +14,11 @@ from peerstor.settings import GIB, KIB, MIB, TIB, Option, Settings, size
 
 class DefaultTests(SynchronousTestCase):
     def test_defaults(self) -> None:
-        """Without options PeerStor listens on all IPv4 addresses, port 8080, and is open to read and create."""
+        """Without options PeerStor listens on all IPv4 addresses, port 8080, and leaves it to the tokens who may what."""
         settings = Settings()
         self.assertEqual(
             (settings.host, settings.port, settings.strict_port, settings.anonymous),
-            ("0.0.0.0", 8080, False, "create"),
+            ("0.0.0.0", 8080, False, None),
         )
         self.assertEqual((settings.gzip, settings.gzip_threshold), (True, MIB))
         self.assertEqual(
@@ -61,6 +61,16 @@ class RefusalTests(SynchronousTestCase):
             "upload_expiry": ["0", "-1", "nan", "inf", "1e3", "week"],
             "drain": ["-1", "nan", "86401", ""],
             "anonymous": ["write", "", "Read"],
+            "token": [
+                "",
+                "1234567",
+                "tab\there",
+                "line\nhere",
+                "wide\u3000blank",
+                "hard\xa0blank",
+                "\x7f" * 9,
+                " padded ",
+            ],
             "cors": ["example.org", "https://example.org/", "ftp://a", "", "https://a b", "null"],
             "host": ["", "a b", "user@host", "http://x", "[]"],
             "storage": [""],
@@ -76,6 +86,14 @@ class RefusalTests(SynchronousTestCase):
                     self.assertIn(f"--{name.replace('_', '-')} ", text)
                     self.assertNotIn("\n", text)
                     self.assertTrue(text.endswith("."))
+
+    def test_a_secret_stays_one(self) -> None:
+        """The secret of --token shows neither in what is printed of the settings nor in its refusal."""
+        self.assertNotIn("long-enough", repr(Settings(token="long-enough")))
+        with self.assertRaises(StartupError) as caught:
+            Settings(token="sshort")
+        self.assertNotIn("sshort", str(caught.exception))
+        self.assertEqual(Settings(token="zwei Wörter").token, "zwei Wörter")
 
     def test_host_names(self) -> None:
         """An allowed host is a name without scheme, port or path; a leading dot takes what is below."""

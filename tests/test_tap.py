@@ -58,7 +58,7 @@ class OptionsTests(SynchronousTestCase):
         """Every option reaches its setting."""
         line = (
             "--host ::1 --port 81 --strict-port --storage /s --state /t --no-gzip --gzip-threshold 2MiB"
-            " --max-upload 5 --upload-expiry 2 --allow-host a --allow-host .b --cors none --anonymous read"
+            " --max-upload 5 --upload-expiry 2 --allow-host a --allow-host .b --cors none --token 12345678 --anonymous read"
             " --max-connections-per-address 9 --access-log /l --drain 0.5 --no-fsync"
         )
         self.assertEqual(
@@ -75,6 +75,7 @@ class OptionsTests(SynchronousTestCase):
                 upload_expiry=2,
                 allow_host=("a", ".b"),
                 cors="none",
+                token="12345678",
                 anonymous="read",
                 max_connections_per_address=9,
                 access_log=b"/l",
