@@ -277,7 +277,7 @@ def _logging_to(access_log: AccessLog | None) -> Any:
 
     def log(request: StreamingRequest) -> None:
         access_log.log(
-            address=getattr(request.client, "host", "-"),
+            address=request.remote,
             method=request.method,
             uri=request.uri,
             protocol=request.clientproto,

@@ -8,7 +8,6 @@ import re
 from enum import Enum, auto
 from typing import Any, cast
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
@@ -17,6 +16,7 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from peerstor.http.body import BodyStream, Hold
+from peerstor.http.clients import client_address
 from peerstor.http.deadline import Deadline
 from peerstor.http.outflow import unsent
 from peerstor.http.progress import Progress, Verdict
@@ -101,9 +101,8 @@ class StreamingChannel(HTTPChannel):
 
     @property
     def address(self) -> str:
-        """The client's address in words; `-` where it has none (a UNIX socket)."""
-        peer = self.transport.getPeer()
-        return peer.host if isinstance(peer, IPv4Address | IPv6Address) else "-"
+        """The address at the other end; see `client_address`."""
+        return client_address(self.transport)
 
     def _is_closing(self) -> bool:
         return self._phase is Phase.CLOSING
@@ -367,6 +366,13 @@ class StreamingChannel(HTTPChannel):
 
     def _begin_closing(self) -> None:
         self._phase = Phase.CLOSING
+        if self.isSecure():
+            # twisted waits for the client's own goodbye (close_notify), which may never come.
+            self._deadline.set(self.site.timeouts.linger, self._give_up)
+        else:
+            self._watch_closing()
+
+    def _watch_closing(self) -> None:
         self._deadline.set(self.site.timeouts.response, self._closing_expired)
         self._measure_anew()
 
@@ -394,12 +400,12 @@ class StreamingChannel(HTTPChannel):
     def _give_up(self) -> None:
         """Abort, unless the client is still taking the answer."""
         if unsent(self.transport):
-            self._begin_closing()
+            self._watch_closing()
         else:
             self.abort()
 
     def _closing_expired(self) -> None:
-        if self._takes():
+        if unsent(self.transport) and self._takes():
             self._deadline.set(self.site.timeouts.response, self._closing_expired)
         else:
             self.abort()

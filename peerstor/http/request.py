@@ -7,6 +7,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from peerstor.http.body import BodyCut, BodyStream
+from peerstor.http.clients import client_address
 from peerstor.http.phrases import phrase
 from peerstor.http.seams import Connection
 
@@ -22,6 +23,14 @@ class StreamingRequest(Request):
 
     `body` is its content, as a stream. twisted.web calls `requestReceived` when a body is complete; here the
     channel calls it at the end of the headers, and twisted.web's own later call is taken as the end of the body.
+
+    Who asks for what, and how, are attributes that begin as the connection has them; whoever knows better (a
+    trusted proxy told) may set them, and everybody reads them instead of the connection or the Host header.
+
+    :ivar remote: the client's address; `-` where it is unknown, `unix` for a UNIX socket.
+    :ivar secure: whether the client's request came over TLS.
+    :ivar authority: the host, and the port where there is one, as the client spelled it; None where HTTP/1.0 told
+        none.
     """
 
     channel: Connection  # type: ignore[assignment]
@@ -36,6 +45,9 @@ class StreamingRequest(Request):
         super().__init__(channel, *args, **kw)
         self.body = BodyStream(None, length=0)
         self.expects_continue = False
+        self.remote = client_address(channel)
+        self.secure = channel.isSecure()
+        self.authority: bytes | None = None
         self._dispatched = False
         self._answered_early = False
         self._refused = 0
@@ -61,6 +73,7 @@ class StreamingRequest(Request):
         """Run the handler at the first call; take the second one as the end of the body."""
         if not self._dispatched:
             self._dispatched = True
+            self.authority = self.requestHeaders.getRawHeaders(b"host", [None])[0]
             super().requestReceived(command, path, version)
             return
         # Delivering the end can run the handler, and with it the answer, to the end inside this call; only an

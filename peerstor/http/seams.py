@@ -7,6 +7,20 @@ from twisted.internet.interfaces import IReactorTime
 from peerstor.http.timeouts import Timeouts
 
 
+class Guest(Protocol):
+    """What a site asks of each open connection."""
+
+    @property
+    def address(self) -> str:
+        """The client's address in words; `-` where it has none."""
+
+    def finish_and_close(self) -> None:
+        """Close as soon as the request that is under way has been answered; at once where there is none."""
+
+    def abort(self) -> None:
+        """Close at once and drop what was not yet sent."""
+
+
 class House(Protocol):
     """What a connection asks of the site that made it."""
 
@@ -14,10 +28,10 @@ class House(Protocol):
     timeouts: Timeouts
     stopping: bool
 
-    def admit(self, channel: Any) -> bool:
+    def admit(self, channel: Guest) -> bool:
         """Count a new connection; tell whether its address may have one more."""
 
-    def forget(self, channel: Any) -> None:
+    def forget(self, channel: Guest) -> None:
         """Take a connection that has ended off the books."""
 
     def refusal(self, status: int, headers: dict[bytes, bytes]) -> bytes:
@@ -36,6 +50,9 @@ class Connection(Protocol):
     site: House
     persistent: bool
     continue_sent: bool
+
+    def isSecure(self) -> bool:
+        """Tell whether it is encrypted."""
 
     def answered_early(self, request: Any) -> None:
         """Decide what becomes of the rest of a body that nobody wants."""

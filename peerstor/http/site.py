@@ -11,8 +11,10 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from peerstor.http.channel import StreamingChannel
+from peerstor.http.clients import LOCAL, UNKNOWN
 from peerstor.http.phrases import phrase
 from peerstor.http.request import StreamingRequest
+from peerstor.http.seams import Guest
 from peerstor.http.timeouts import Timeouts
 
 
@@ -61,7 +63,7 @@ class StreamingSite(Site):
         self._per_address = per_address
         self._capacity = capacity
         self._full = full
-        self._channels: set[StreamingChannel] = set()
+        self._channels: set[Guest] = set()
         self._addresses: dict[str, int] = {}
         self._is_full = False
 
@@ -81,7 +83,7 @@ class StreamingSite(Site):
         """Offer what our channel speaks (ALPN)."""
         return [b"http/1.1"]
 
-    def admit(self, channel: StreamingChannel) -> bool:
+    def admit(self, channel: Guest) -> bool:
         """Count a new connection; tell whether its address may have one more."""
         self._channels.add(channel)
         address = channel.address
@@ -90,9 +92,9 @@ class StreamingSite(Site):
             self._is_full = True
             if self._full is not None:
                 self._full(True)
-        return not self._per_address or count <= self._per_address or address == "-"
+        return not self._per_address or count <= self._per_address or address in (UNKNOWN, LOCAL)
 
-    def forget(self, channel: StreamingChannel) -> None:
+    def forget(self, channel: Guest) -> None:
         """Take a connection that has ended off the books."""
         if channel not in self._channels:
             return

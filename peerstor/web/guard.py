@@ -78,7 +78,7 @@ class Guard:
         :raise BadPath, BadRequest: there can be nothing; told to nobody whom signing in comes first for.
         """
         if request.method not in SAFE_METHODS:
-            check_site(request.requestHeaders)
+            check_site(request.requestHeaders, authority=request.authority, secure=request.secure)
         principal = await self._access.principal_of(request)
         if needs and not principal.signed_in and not any(principal.may_somewhere(right) for right in needs):
             raise self.refusal(principal, None)

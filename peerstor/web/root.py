@@ -45,7 +45,7 @@ class Root(Resource):
         request.setHeader(b"server", b"PeerStor")
         request.setHeader(b"x-content-type-options", b"nosniff")
         try:
-            self._hosts.check(request.getHeader(b"host"))
+            self._hosts.check(request.authority)
             if request.method in SAFE_METHODS:
                 self._cors.set_headers(request)
             if request.uri.count(b"&") >= PARAMETERS_AT_MOST:

@@ -7,13 +7,13 @@ from peerstor.errors import CrossSite
 from peerstor.web.crosssite import check_site
 
 
-def passes(**fields: bytes | list[bytes]) -> bool:
+def passes(host: bytes | None, *, secure: bool = False, **fields: bytes | list[bytes]) -> bool:
     values = {
         name.replace("_", "-").encode(): value if isinstance(value, list) else [value]
         for name, value in fields.items()
     }
     try:
-        check_site(Headers(values))
+        check_site(Headers(values), authority=host, secure=secure)
     except CrossSite:
         return False
     return True
@@ -31,9 +31,7 @@ class Sites(SynchronousTestCase):
             (b"SAME-ORIGIN", False),
         ):  # fmt: skip
             with self.subTest(value=value):
-                self.assertEqual(
-                    passes(host=b"nas", sec_fetch_site=value, origin=b"http://evil.example"), expected
-                )
+                self.assertEqual(passes(b"nas", sec_fetch_site=value, origin=b"http://evil.example"), expected)
 
     def test_origin(self) -> None:
         """Otherwise `Origin` must have the authority of `Host`, default ports aside."""
@@ -58,6 +56,21 @@ class Sites(SynchronousTestCase):
         ):
             with self.subTest(origin=origin, host=host):
                 self.assertEqual(passes(origin=origin, host=host), expected)
+
+    def test_scheme(self) -> None:
+        """What came over TLS was sent by a page that came over TLS; else a proxy may have taken it off."""
+        for origin, secure, expected in (
+            (b"https://nas", True, True),
+            (b"http://nas", True, False),
+            (b"http://nas:443", True, False),
+            (b"https://nas", False, True),
+        ):
+            with self.subTest(origin=origin, secure=secure):
+                self.assertEqual(passes(b"nas", secure=secure, origin=origin), expected)
+
+    def test_no_authority(self) -> None:
+        """A page's request that names no host comes from nowhere that we know."""
+        self.assertFalse(passes(None, origin=b"http://nas"))
 
     def test_two_origins(self) -> None:
         """Two Origins are one too many."""
