@@ -1,0 +1,97 @@
+"""Slowing guesses down, and only those."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from peerstor.access.throttle import (
+    FORGOTTEN_AFTER,
+    FREE,
+    REMEMBERED,
+    SLOWEST,
+    WAITING_AT_MOST,
+    WAITING_AT_MOST_FROM_ONE,
+    Throttle,
+)
+from peerstor.errors import TooMany
+
+
+class ThrottleTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.throttle = Throttle(self.clock.seconds)
+
+    def guess(self, address: str = "192.0.2.1", *accounts: str) -> float:
+        """Guess once, and wait for the answer."""
+        delay = self.throttle.begin(address, accounts)
+        self.throttle.end(address)
+        return delay
+
+    def test_mistypes_cost_nothing_and_guesses_ever_more(self) -> None:
+        """The first few wrong secrets are answered at once; each further one waits twice as long, up to a bound."""
+        delays = [self.guess() for _ in range(FREE + 8)]
+        self.assertEqual(delays[:FREE], [0.0] * FREE)
+        self.assertEqual(delays[FREE : FREE + 4], [0.25, 0.5, 1.0, 2.0])
+        self.assertEqual(delays[-1], SLOWEST)
+
+    def test_others_are_not_slowed(self) -> None:
+        """Whoever guesses elsewhere, or at something else, starts anew."""
+        for _ in range(FREE + 5):
+            self.guess("192.0.2.1", "a")
+        self.assertEqual(self.guess("192.0.2.2", "b"), 0.0)
+        self.assertGreater(self.guess("192.0.2.3", "a"), 0.0)
+
+    def test_addresses_of_one_network(self) -> None:
+        """All addresses of an IPv6 /64 are one guesser's."""
+        for number in range(FREE):
+            self.guess(f"2001:db8::{number + 1:x}")
+        self.assertGreater(self.guess("2001:db8::ffff:1"), 0.0)
+        self.assertEqual(self.guess("2001:db8:0:1::1"), 0.0)
+
+    def test_forgotten(self) -> None:
+        """Whoever has been quiet for long enough starts anew."""
+        for _ in range(FREE + 5):
+            self.guess()
+        self.clock.advance(FORGOTTEN_AFTER + 1)
+        self.assertEqual(self.guess(), 0.0)
+
+    def test_waiting_from_one_address_is_bounded(self) -> None:
+        """More than a few answers don't wait for one address, which is told when to come again."""
+        for _ in range(WAITING_AT_MOST_FROM_ONE):
+            self.throttle.begin("192.0.2.1")
+        error = self.assertRaises(TooMany, self.throttle.begin, "192.0.2.1")
+        self.assertGreaterEqual(error.retry_after, 1)
+        self.throttle.begin("192.0.2.2")
+        self.throttle.end("192.0.2.1")
+        self.throttle.begin("192.0.2.1")
+
+    def test_waiting_in_all_is_bounded(self) -> None:
+        """Many addresses together hold no more than a bounded number of answers up."""
+        for number in range(WAITING_AT_MOST):
+            self.throttle.begin(f"198.51.{number // 250}.{number % 250}")
+        self.assertRaises(TooMany, self.throttle.begin, "203.0.113.1")
+
+    def test_memory_is_bounded(self) -> None:
+        """A crowd of addresses makes it forget the quietest, and never one whose answer waits."""
+        self.throttle.begin("192.0.2.1")
+        for number in range(REMEMBERED + 50):
+            self.guess(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+        self.assertLessEqual(len(self.throttle._sources), REMEMBERED)
+        self.throttle.end("192.0.2.1")
+        self.assertEqual(self.throttle._waiting, 0)
+
+    @given(st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2", "::1", "-", "unix"]), max_size=60))
+    def test_every_begin_can_be_ended(self, addresses: list[str]) -> None:
+        """However guesses and answers are mixed, nothing is left waiting."""
+        throttle, begun = Throttle(Clock().seconds), []
+        for address in addresses:
+            try:
+                throttle.begin(address)
+            except TooMany:
+                continue
+            begun.append(address)
+        for address in begun:
+            throttle.end(address)
+        self.assertEqual(throttle._waiting, 0)
+        self.assertTrue(all(source.waiting == 0 for source in throttle._sources.values()))
