@@ -1,7 +1,7 @@
 """The seams of the house: what one room asks of another without importing it."""
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
@@ -41,13 +41,29 @@ class IByteSource(Interface):
 class IChangeListener(Interface):
     """Told of every change of the tree, in the reactor's thread, after it is durable."""
 
-    def published(path: bytes, size: int, by: str, replaced: bool) -> None:  # noqa: N805
+    def published(path: bytes, size: int, by: str, replaced: bool, address: str | None) -> None:  # noqa: N805
         """A file appeared under `path` (storage-relative, `/`-joined bytes, no leading slash).
 
         :param size: bytes.
         :param by: name of the principal.
         :param replaced: whether it took the place of an older one.
+        :param address: of the client; None where a crash lay between its request and this.
         """
 
-    def removed(path: bytes, by: str) -> None:  # noqa: N805
+    def removed(path: bytes, by: str, address: str | None) -> None:  # noqa: N805
         """A file or folder went to the trash."""
+
+
+class IAudit(Interface):
+    """Keeps who did what, for the server's owner to read later."""
+
+    def note(event: str, *, principal: str, address: str | None, **details: Any) -> None:  # noqa: N805
+        """Note something that has happened. Never raises nor blocks; call it in the reactor's thread.
+
+        :param event: what, as one word: `login`, `login_failed`, `upload`, `replace`, `delete`, `share` ...
+        :param principal: name of who did it; of a login that failed, whatever is known of who it should have been.
+        :param address: of the client; None where it isn't known.
+        :param details: what else there is to say, by names that tell it. Text may hold whatever a client sent, a
+            path is bytes; never a secret. `outcome` is `refused` for an event that ends in `_failed`, else `ok`,
+            unless it is given.
+        """

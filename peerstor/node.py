@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from peerstor.access.anonymous import anonymous
 from peerstor.daemon.accesslog import AccessLog
+from peerstor.daemon.auditlog import NoAudit
 from peerstor.daemon.listen import Listening
 from peerstor.daemon.threads import Threads
 from peerstor.errors import Fault, Stopping
@@ -220,6 +221,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
         coders=coders,
         clock=reactor,
         listeners=(changes,),
+        audit=NoAudit(),
     )
     access_log = None
     if settings.access_log is not None:

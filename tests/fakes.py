@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from peerstor.interfaces import IThreads
+from peerstor.interfaces import IAudit, IThreads
 
 
 @implementer(IThreads)
@@ -47,3 +47,14 @@ class HeldThreads:
         """Run everything, including what that work asks for in turn."""
         while self.waiting:
             self.release()
+
+
+@implementer(IAudit)
+class KeptAudit:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.noted: list[dict[str, Any]] = []
+
+    def note(self, event: str, *, principal: str, address: str | None, **details: Any) -> None:
+        self.noted.append({"event": event, "principal": principal, "address": address, **details})

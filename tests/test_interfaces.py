@@ -12,12 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 import peerstor.web.site  # noqa: F401 - declares what the plumbing provides
+from peerstor.daemon.auditlog import NoAudit
 from peerstor.daemon.threads import Threads
 from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormReader
-from peerstor.interfaces import IByteSource, IChangeListener, IThreads
+from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
 from peerstor.web.changelog import ChangeLog
-from tests.fakes import HeldThreads, ImmediateThreads
+from tests.fakes import HeldThreads, ImmediateThreads, KeptAudit
 from tests.http.test_channel import Collector, head
 from tests.http.wire import Plain
 from tests.uploads.scaffold import Source
@@ -235,3 +236,13 @@ class ListenerTests(SynchronousTestCase):
     def test_change_log(self) -> None:
         """The log of changes is a listener."""
         verifyObject(IChangeListener, ChangeLog())
+
+
+class AuditTests(SynchronousTestCase):
+    def test_verified(self) -> None:
+        """Whoever keeps an audit takes anything that a caller may say, and answers nothing."""
+        for audit in (NoAudit(), KeptAudit()):
+            verifyObject(IAudit, audit)
+            self.assertIsNone(
+                audit.note("login", principal="\udc80\n", address=None, path=b"\xff", size=1, time="never")
+            )

@@ -10,13 +10,14 @@ from peerstor.uploads.records import Completed
 _log = Logger()
 
 
-def announce(listeners: Iterable[IChangeListener], done: Completed, by: str) -> None:
+def announce(listeners: Iterable[IChangeListener], done: Completed, by: str, address: str | None) -> None:
     """Tell each listener of a published file; one that fails keeps neither the others nor the client from it.
 
     :param by: name of the principal.
+    :param address: of the client; None where a crash lay between its request and this.
     """
     for listener in listeners:
         try:
-            listener.published(done.path.joined, done.size, by, done.replaced)
+            listener.published(done.path.joined, done.size, by, done.replaced, address)
         except Exception:
             _log.failure("A listener to changes failed")

@@ -229,19 +229,21 @@ class Engine:
         may_replace: bool,
         fingerprint: str | None = None,
         session: str | None = None,
+        address: str | None = None,
     ) -> Completed:
         """Publish an upload, or for 24 h tell again how it was published.
 
         A file of no bytes needs no `append` before.
 
         :param size: bytes that the whole file has.
+        :param address: of the client, for those who are told of changes.
         :raise OffsetMismatch: the upload is at another offset than `size`; nothing has changed.
         :raise NoSuchUpload: there is none.
         :raise Busy, OtherUpload, NoParent: as for `append`.
         :raise Exists, Forbidden: as `Publisher.publish`; the upload is kept.
         """
         holder, stated = Holder(session=session), Stated(None, fingerprint, session)
-        work = self._resumable.complete(holder, key, size, conflict, may_replace, stated)
+        work = self._resumable.complete(holder, key, size, conflict, may_replace, stated, address)
         return await self._running.run(work, holder)
 
     async def abandon(self, key: UploadKey) -> bool:
@@ -260,6 +262,7 @@ class Engine:
         conflict: Conflict,
         may_replace: bool,
         by: str,
+        address: str | None = None,
         check: Check | None = None,
     ) -> Completed:
         """Take a whole file and publish it; nothing is left of one that fails.
@@ -268,6 +271,7 @@ class Engine:
 
         :param length: bytes that `source` will deliver, where that is known.
         :param by: name of the principal.
+        :param address: of the client, for those who are told of changes.
         :param check: called, in a thread, with what is there (None: nothing) before the body and again before the
             rename; raises when a condition of the request doesn't hold.
         :raise TooLarge, NoParent, BodyCut: as for `append`.
@@ -284,7 +288,7 @@ class Engine:
             by=by,
             check=check,
         )
-        return await self._running.run(self._announced(work, by), holder)
+        return await self._running.run(self._announced(work, by, address), holder)
 
     # Upkeep
 
@@ -319,16 +323,16 @@ class Engine:
 
     # Telling
 
-    async def _announced(self, work: Coroutine[Any, Any, Completed], by: str) -> Completed:
+    async def _announced(self, work: Coroutine[Any, Any, Completed], by: str, address: str | None) -> Completed:
         done = await work
-        self._announce(done, by)
+        self._announce(done, by, address)
         return done
 
     def _announce_recovered(self, record: Record) -> None:
-        self._announce(record.answer(), record.key.principal)
+        self._announce(record.answer(), record.key.principal, None)
 
-    def _announce(self, done: Completed, by: str) -> None:
-        announce(self._listeners, done, by)
+    def _announce(self, done: Completed, by: str, address: str | None) -> None:
+        announce(self._listeners, done, by, address)
 
     async def _tidy(self) -> None:
         await self._running.run(self._shelf.tidy(), Holder(brief=True))

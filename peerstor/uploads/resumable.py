@@ -48,11 +48,11 @@ class Resumable:
         clock: IReactorTime,
         wall: Callable[[], float],
         max_upload: int | None,
-        announce: Callable[[Completed, str], None],
+        announce: Callable[[Completed, str, str | None], None],
     ) -> None:
         """Make the verbs; the collaborators are those of `Engine`.
 
-        :param announce: told of each published file and the name of its principal.
+        :param announce: told of each published file, the name of its principal and the client's address.
         """
         self._announce = announce
         self._shelf = shelf
@@ -111,6 +111,7 @@ class Resumable:
         conflict: Conflict,
         may_replace: bool,
         stated: Stated,
+        address: str | None,
     ) -> Completed:
         """See `Engine.complete`."""
         _check(key, stated)
@@ -129,7 +130,7 @@ class Resumable:
                 if begun and upload.part is not None:
                     await self._shelf.drop(upload)
                 raise
-        self._announce(done, key.principal)
+        self._announce(done, key.principal, address)
         return done
 
     async def abandon(self, holder: Holder, key: UploadKey) -> bool:

@@ -13,19 +13,22 @@ _log = Logger()
 class ChangeLog:
     """Writes what changed, by whom; names with their control characters escaped."""
 
-    def published(self, path: bytes, size: int, by: str, replaced: bool) -> None:
+    def published(self, path: bytes, size: int, by: str, replaced: bool, address: str | None) -> None:
         """See `IChangeListener`."""
         _log.info(
-            "{what} {path} ({size} bytes) by {by}",
+            "{what} {path} ({size} bytes) by {by} from {address}",
             what="replaced" if replaced else "stored",
             path=_shown(path),
             size=size,
             by=by,
+            address=address or "-",
         )
 
-    def removed(self, path: bytes, by: str) -> None:
+    def removed(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
-        _log.info("moved {path} to the trash by {by}", path=_shown(path), by=by)
+        _log.info(
+            "moved {path} to the trash by {by} from {address}", path=_shown(path), by=by, address=address or "-"
+        )
 
 
 def _shown(path: bytes) -> str:

@@ -51,7 +51,7 @@ class Forms:
         outcomes: list[dict[str, Any]] = []
 
         async def store(part: FilePart) -> None:
-            outcomes.append(await self._store(part, admission, wish))
+            outcomes.append(await self._store(part, admission, wish, request.remote))
 
         def on_file(part: FilePart) -> Deferred[None]:
             return Deferred.fromCoroutine(store(part))
@@ -66,7 +66,7 @@ class Forms:
             raise BadRequest("No file was chosen.")
         return self._told(request, admission.path, outcomes)
 
-    async def _store(self, part: FilePart, admission: Admission, wish: Conflict) -> dict[str, Any]:
+    async def _store(self, part: FilePart, admission: Admission, wish: Conflict, address: str) -> dict[str, Any]:
         shown = part.filename.decode("utf-8", "replace")
         try:
             if b"\\" in part.filename:
@@ -80,6 +80,7 @@ class Forms:
                 conflict=wish,
                 may_replace=admission.may(Right.CHANGE),
                 by=admission.principal.name,
+                address=address,
             )
         except Fault as fault:
             row = self._errors.row(fault)

@@ -8,7 +8,7 @@ from zope.interface import classImplements
 
 from peerstor.http.body import BodyStream
 from peerstor.http.formparts import FilePart
-from peerstor.interfaces import IByteSource, IChangeListener, IThreads
+from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
 from peerstor.settings import Settings
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
@@ -44,6 +44,7 @@ def build_root(
     coders: IThreads,
     clock: IReactorTime,
     listeners: Sequence[IChangeListener],
+    audit: IAudit,
 ) -> Root:
     """Build the root of all addresses.
 
@@ -52,6 +53,7 @@ def build_root(
     :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
     :param lists: where folders are listed.
     :param coders: where answers are compressed.
+    :param audit: told of what isn't a change of the tree: who signs in, what is shared.
     """
     pages = Pages()
     errors = Errors(pages=pages)

@@ -104,6 +104,7 @@ class TreeFace:
             conflict=Conflict.RENAME if admission.blind else Conflict.REPLACE,
             may_replace=admission.may(Right.CHANGE),
             by=admission.principal.name,
+            address=request.remote,
             check=lambda found: self._check_replacing(headers, admission, found),
         )
         if admission.blind:
@@ -126,7 +127,7 @@ class TreeFace:
             self._publisher.delete, path, by=admission.principal.name, check=conditions(request.requestHeaders)
         )
         for listener in self._listeners:
-            listener.removed(path.joined, admission.principal.name)
+            listener.removed(path.joined, admission.principal.name, request.remote)
         request.setResponseCode(204)
         return b""
 

@@ -70,6 +70,7 @@ class UploadsFace:
             conflict=Conflict.RENAME if admission.blind else wish,
             may_replace=admission.may(Right.CHANGE),
             fingerprint=_fingerprint(request),
+            address=request.remote,
         )
         shown = admission.path if admission.blind else done.path
         told = {

@@ -135,12 +135,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.told: list[tuple[bytes, int, str, bool]] = []
+        self.addresses: list[str | None] = []
 
-    def published(self, path: bytes, size: int, by: str, replaced: bool) -> None:
+    def published(self, path: bytes, size: int, by: str, replaced: bool, address: str | None) -> None:
         """See `IChangeListener`."""
         self.told.append((path, size, by, replaced))
+        self.addresses.append(address)
 
-    def removed(self, path: bytes, by: str) -> None:
+    def removed(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
 
 

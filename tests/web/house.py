@@ -26,7 +26,7 @@ from peerstor.web.authentication import Authentication
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.errors import refusal_body
 from peerstor.web.site import build_root
-from tests.fakes import ImmediateThreads
+from tests.fakes import ImmediateThreads, KeptAudit
 from tests.http.wire import Wire
 
 
@@ -61,6 +61,7 @@ class House:
         trash = Trash(private=self.private, sandbox=self.sandbox)
         publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=False)
         changes = ChangeLog()
+        self.audit = KeptAudit()
         self.engine = Engine(
             ledger=Ledger(path=os.fsencode(os.path.join(self.folder, "uploads.sqlite")), fsync=False),
             parts=PartStore(private=self.private),
@@ -88,6 +89,7 @@ class House:
             coders=threads,
             clock=self.clock,
             listeners=(changes,),
+            audit=self.audit,
         )
         self.site = StreamingSite(self.root, reactor=self.clock, refusal_body=refusal_body)  # type: ignore[arg-type]
 
