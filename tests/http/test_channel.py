@@ -763,9 +763,35 @@ class PlainTests(Cases, SynchronousTestCase):
 
 
 class SecureTests(Cases, SynchronousTestCase):
-    """The cases over TLS."""
+    """The cases over TLS, and what only TLS has."""
 
     make = Secure
+
+    def test_client_that_never_says_goodbye(self) -> None:
+        """A connection that is over is closed 5 s later, though the client doesn't end TLS from its side."""
+        for end in ("idle", "told"):
+            c = self.make(answer)
+            c.send(head("GET", "/", None, *(["Connection: close"] if end == "told" else [])))
+            c._exchange = lambda: None  # type: ignore[method-assign]
+            c.clock.advance(Timeouts().idle if end == "idle" else 0)
+            c.clock.advance(Timeouts().linger - 1)
+            self.assertFalse(c.wire.aborted, end)
+            c.clock.advance(1.5)
+            self.assertTrue(c.wire.aborted, end)
+
+    def test_last_answer_that_is_taken_slowly(self) -> None:
+        """A client that still takes the last answer is not cut for want of a goodbye; one that stops is."""
+        c = self.make(answer)
+        c.wire._tempDataLen, c.wire.dataBuffer, c.wire.offset = 1000, b"", 0  # type: ignore[attr-defined]
+        c.send(head("GET", "/", None, "Connection: close"))
+        c._exchange = lambda: None  # type: ignore[method-assign]
+        c.clock.advance(6)
+        for left in range(990, 800, -10):
+            c.wire._tempDataLen = left  # type: ignore[attr-defined]
+            c.clock.advance(59)
+        self.assertFalse(c.wire.aborted)
+        c.clock.pump([61, 61])
+        self.assertTrue(c.wire.aborted)
 
 
 class Unread(SynchronousTestCase):

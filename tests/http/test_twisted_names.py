@@ -3,7 +3,7 @@
 import inspect
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.tcp import Server
+from twisted.internet.tcp import Connection, Server
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel, Request, _ChunkedTransferDecoder, _IdentityTransferDecoder
@@ -90,6 +90,11 @@ class TwistedNames(SynchronousTestCase):
         """`outflow` adds up `dataBuffer`, `offset` and `_tempDataLen`."""
         self.assertLessEqual({"dataBuffer", "offset", "_tempDataLen"}, names_in(FileDescriptor.doWrite))
         self.assertTrue(issubclass(Server, FileDescriptor))
+
+    def test_transport_protocol(self) -> None:
+        """`firstbyte` puts another protocol in its place: whatever is read goes to the transport's `protocol`."""
+        for function in (Connection._dataReceived, Connection.connectionLost, Connection.readConnectionLost):
+            self.assertIn("protocol", names_in(function))
 
     def test_line_receiver(self) -> None:
         """Lines are bounded by `MAX_LENGTH`, and one that is longer goes to `lineLengthExceeded`."""

@@ -10,7 +10,6 @@ from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.ssl import CertificateOptions, KeyPair
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -21,6 +20,8 @@ from zope.interface import implementer
 
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
+from peerstor.http.tls import ServerContexts, server_context
+from tests.certificates import Authority
 
 
 @implementer(ITCPTransport)
@@ -135,26 +136,31 @@ class Plain:
         self.wire.producer.resumeProducing()
 
 
-def _certificate() -> CertificateOptions:
-    """Make a certificate that nobody trusts."""
-    return KeyPair.generate(size=2048).selfSignedCert(1, CN=b"localhost").options()
-
-
 class Secure(Plain):
     """The same connection over TLS."""
 
-    _options: CertificateOptions | None = None
+    _contexts: ServerContexts | None = None
+
+    def factory(self: Plain) -> TLSMemoryBIOFactory:
+        """Make what puts TLS before the site."""
+        if Secure._contexts is None:
+            one = Authority().issue()
+            Secure._contexts = ServerContexts(
+                server_context(one.key, one.chain, protocols=self.site.acceptableProtocols())
+            )
+        return TLSMemoryBIOFactory(Secure._contexts, False, self.site, self.clock)
 
     def connect(self) -> None:
-        if Secure._options is None:
-            Secure._options = _certificate()
-        factory = TLSMemoryBIOFactory(Secure._options, False, self.site, self.clock)
-        self.protocol = factory.buildProtocol(None)
+        self.protocol = self.factory().buildProtocol(None)
         self.channel = self.protocol.wrappedProtocol
+        self.protocol.makeConnection(self.wire)
+        self.shake_hands()
+
+    def shake_hands(self) -> None:
+        """Begin TLS as the client does."""
         self._clear = b""
         self._client = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
         self._client.set_connect_state()
-        self.protocol.makeConnection(self.wire)
         for _ in range(4):
             with contextlib.suppress(SSL.WantReadError):
                 self._client.do_handshake()
