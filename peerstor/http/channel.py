@@ -16,6 +16,7 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from peerstor.http.body import BodyStream, Hold
+from peerstor.http.chunks import BoundedChunks
 from peerstor.http.clients import client_address
 from peerstor.http.deadline import Deadline
 from peerstor.http.outflow import unsent
@@ -171,7 +172,10 @@ class StreamingChannel(HTTPChannel):
         if self._receivedHeaderCount >= self.maxHeaders:
             self._refuse(431)
             return False
-        return bool(super().headerReceived(line)) and not self._is_closing()
+        accepted = bool(super().headerReceived(line)) and not self._is_closing()
+        if accepted and name == b"transfer-encoding":
+            self._transferDecoder = BoundedChunks(self.requests[-1].handleContentChunk, self._finishRequestBody)
+        return accepted
 
     def allHeadersReceived(self) -> None:
         """Run the handler, with the body still to come."""

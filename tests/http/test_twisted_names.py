@@ -6,7 +6,13 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.tcp import Connection, Server
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.http import HTTPChannel, Request, _ChunkedTransferDecoder, _IdentityTransferDecoder
+from twisted.web.http import (
+    HTTPChannel,
+    Request,
+    _ChunkedTransferDecoder,
+    _IdentityTransferDecoder,
+    _MalformedChunkedDataError,
+)
 from twisted.web.server import Request as ServerRequest
 
 
@@ -65,6 +71,16 @@ class TwistedNames(SynchronousTestCase):
         )
         for decoder in (_IdentityTransferDecoder, _ChunkedTransferDecoder):
             self.assertTrue(callable(decoder.dataReceived))
+
+    def test_chunk_sizes(self) -> None:
+        """`BoundedChunks` looks at `length` once `_dataReceived_CHUNK_LENGTH` has read it."""
+        decoder = _ChunkedTransferDecoder(lambda data: None, lambda rest: None)
+        decoder._buffer += b"1f\r\n"
+        self.assertTrue(decoder._dataReceived_CHUNK_LENGTH())
+        self.assertEqual(decoder.length, 31)
+        self.assertTrue(issubclass(_MalformedChunkedDataError, Exception))
+        self.assertIn("_MalformedChunkedDataError", names_in(HTTPChannel.rawDataReceived))
+        self.assertIn("_transferDecoder", names_in(HTTPChannel.rawDataReceived))
 
     def test_clean_up_goes_through_one_method(self) -> None:
         """`finish` hands the connection on in `_cleanup`, through `requestDone`, and nowhere else."""
