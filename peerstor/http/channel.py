@@ -137,12 +137,15 @@ class StreamingChannel(HTTPChannel):
         self.body_held()
 
     def lineReceived(self, line: bytes) -> None:
-        """Check what twisted doesn't: the target's length, folded headers, the size of the whole head."""
+        """Check what twisted doesn't: the target's length and letters, folded headers, the size of the whole head."""
         if self._is_closing():
             return
         if "_command" not in self.__dict__:
             if len(line) > TARGET_AT_MOST and len(line.split(b" ")[1 % (line.count(b" ") + 1)]) > TARGET_AT_MOST:
                 self._refuse(414)
+                return
+            if not line.isascii() or b"\x7f" in line:  # twisted lets some of these pass, and not others
+                self._refuse(400)
                 return
         elif line[:1] in (b" ", b"\t"):  # obsolete folding: RFC 9112, section 5.2
             self._refuse(400)

@@ -133,6 +133,12 @@ class Smuggling(SynchronousTestCase):
             with self.subTest(fields=fields):
                 self.refused(self.put(fields) + CANARY)
 
+    def test_target_beyond_ascii(self) -> None:
+        """A target is printable ASCII: DEL and all that lies beyond come percent-encoded."""
+        for byte in (0x7F, 0x80, 0xA9, 0xB0, 0xB1, 0xC3, 0xFF):
+            with self.subTest(byte=byte):
+                self.refused(b"GET /a" + bytes([byte]) + b" HTTP/1.1\r\nHost: t\r\n\r\n" + CANARY)
+
     def test_versions(self) -> None:
         """HTTP/0.9, the preface of HTTP/2, and versions that are none are refused, and so is what they hide."""
         for line in (
