@@ -137,7 +137,7 @@ class StreamingChannel(HTTPChannel):
         self.body_held()
 
     def lineReceived(self, line: bytes) -> None:
-        """Check what twisted doesn't: the target's length and letters, folded headers, the size of the whole head."""
+        """Check what twisted doesn't: the target's length and letters, folded headers, the size of the head."""
         if self._is_closing():
             return
         if "_command" not in self.__dict__:
