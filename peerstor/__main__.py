@@ -1,4 +1,4 @@
-"""`python -m peerstor` and the command `peerstor`: the daemon in the foreground, with the same options."""
+"""`python -m peerstor` and the command `peerstor`: the daemon in the foreground, or what is done about tokens."""
 
 import sys
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from twisted.application.service import ServiceMaker
 from twisted.scripts._twistd_unix import ServerOptions
 from twisted.scripts.twistd import runApp
 
+from peerstor.commands import token
 from peerstor.tap import Options
 
 
@@ -27,13 +28,17 @@ class Foreground(ServerOptions):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run PeerStor until it is told to stop.
+    """Run PeerStor until it is told to stop, or do what is to be done about tokens.
 
     :param arguments: the command line without the program's name; by default this process's own.
-    :raises SystemExit: with one line when PeerStor can't start.
+    :raises SystemExit: with one line when that can't be.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["token"]:
+        token.run(given[1:])
+        return
     config = Foreground()
-    config.parseOptions(["--nodaemon", "peerstor", *(sys.argv[1:] if arguments is None else arguments)])
+    config.parseOptions(["--nodaemon", "peerstor", *given])
     runApp(config)
 
 

@@ -98,6 +98,7 @@ class Options(UsageOptions):
         lines += ["", "Other:"]
         lines += _help_lines(Option(name="help", value=None, group="", help="Print this and exit."))
         lines += _help_lines(Option(name="version", value=None, group="", help="Print the version and exit."))
+        lines += ["", "Tokens are made, listed and revoked by `peerstor token`; see `peerstor token --help`."]
         return "\n".join(lines)
 
     def _settle_with_twistd(self, twistd: UsageOptions) -> None:
@@ -169,16 +170,18 @@ def _assemble(settings: Settings, twistd: Mapping[str, Any], sockets: list[socke
         built = node.build(settings, sockets, reactor)
     services = MultiService()
     IService(built).setServiceParent(services)
-    _announcement(settings, sockets, twistd).setServiceParent(services)
+    _announcement(settings, sockets, twistd, tokens=built.has_tokens).setServiceParent(services)
     return services
 
 
-def _announcement(settings: Settings, sockets: Sequence[socket.socket], twistd: Mapping[str, Any]) -> Announcement:
+def _announcement(
+    settings: Settings, sockets: Sequence[socket.socket], twistd: Mapping[str, Any], *, tokens: bool
+) -> Announcement:
     foreground = _in_foreground(twistd)
     return Announcement(
         lines=access_lines(sockets),
         warning=open_warning(
-            settings.anonymous or "create", beyond_loopback=beyond_loopback(sockets), tokens=False
+            settings.anonymous or "create", beyond_loopback=beyond_loopback(sockets), tokens=tokens
         ),
         # Not sys.stdout: twistd puts its log there, with a time and a prefix to every line.
         output=_standard_output() if foreground else None,
