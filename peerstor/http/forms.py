@@ -15,6 +15,7 @@ from peerstor.http.body import DeliveryStopped
 from peerstor.http.formnames import boundary_of, part_names
 from peerstor.http.formparts import FilePart, PartTaken
 from peerstor.http.latch import Latch
+from peerstor.http.preamble import Preamble
 
 __all__ = [
     "DeliveryStopped",
@@ -104,6 +105,7 @@ class FormReader:
             max_segment_count=self._limits.parts,
             header_charset="latin-1",  # one character a byte: names come out exactly as they were sent
         )
+        self._preamble = Preamble(boundary)
         self._on_file = on_file
         self._fields: list[tuple[str, bytes]] = []
         self._field: _Field | None = None
@@ -199,7 +201,7 @@ class FormReader:
             self._handle(event)
             return True
         if self._waiting:
-            data = self._waiting.popleft()
+            data = self._preamble.behind(self._waiting.popleft())
             # Bytes behind the last boundary mean nothing (RFC 2046, section 5.1.1: the epilogue).
             self._events = iter(()) if self._parser.closed or not data else self._parser.parse(data)
             return True
@@ -245,6 +247,9 @@ class FormReader:
             self._on_data(bytes(event))
 
     def _on_begin(self, segment: MultipartSegment) -> None:
+        # The parser refuses a bare line feed itself, but only where the network cuts behind it.
+        if any("\n" in value for _, value in segment.headerlist):
+            raise FormBroken("Invalid line break in segment header")
         name, filename = part_names(segment.header("Content-Disposition", ""))
         if filename is None:
             if len(self._fields) >= self._limits.fields:

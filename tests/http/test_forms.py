@@ -144,6 +144,14 @@ class Reading(SynchronousTestCase):
             (("x", b"1"),),
         )
 
+    def test_boundary_within_the_preamble(self) -> None:
+        """A boundary begins a line: one in the middle of the preamble is none, wherever the network cuts."""
+        body = b"x--" + BOUNDARY + b"\r\n\r\nx\r\n" + form(part(b'name="x"', b"1"))
+        for size in (1, 2, 3, 5, 40, 10**6):
+            with self.subTest(size=size):
+                self.begin(self.keep)
+                self.assertEqual(self.successResultOf(self.read(body, size)), (("x", b"1"),))
+
     def test_no_parts(self) -> None:
         """A form without parts is one."""
         self.assertEqual(self.successResultOf(self.read(form())), ())
@@ -470,11 +478,15 @@ class Reading(SynchronousTestCase):
             "no colon": form(part(b'name="x"', b"1", b"what is this")),
             "bad header name": form(part(b'name="x"', b"1", b"na me: x")),
             "bare line feeds": form(part(b'name="x"', b"1")).replace(b"\r\n", b"\n"),
+            "line feed in a name": form(part(b'name="x"; filename="a\nb"', b"1")),
+            "line feed between headers": form(part(b'name="x"', b"1", b"X: y\nZ: z")),
+            "line feed in a boundary": form(part(b'name="x"', b"1")).replace(BOUNDARY + b"\r", BOUNDARY, 1),
+            "text before the only boundary": b"text" + form(),
             "text behind a boundary": form(part(b'name="x"', b"1")).replace(BOUNDARY, BOUNDARY + b"junk", 1),
             "length too small": form(part(b'name="x"', b"12345", b"Content-Length: 2")),
             "length too large": form(part(b'name="x"', b"12345", b"Content-Length: 99")),
         }.items():
-            for size in (1, 10**6):
+            for size in (1, 2, 4, 10**6):
                 with self.subTest(name=name, size=size):
                     self.begin(self.keep)
                     self.failureResultOf(self.read(body, size), FormBroken)
