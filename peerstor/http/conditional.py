@@ -15,7 +15,8 @@ _LATEST = 253402300799  # the last second that an HTTP date can name: the end of
 # The three formats of section 5.6.7. The library reads any mail's date: two dates for one, other zones, and years
 # that no calendar has.
 _HTTP_DATE = re.compile(
-    "[A-Za-z]{3,9}, [0-9]{2}[ -][A-Za-z]{3}[ -][0-9]{2,4} [0-9:]{8} GMT"
+    "[A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [0-9]{4} [0-9:]{8} GMT"
+    "|[A-Za-z]{6,9}, [0-9]{2}-[A-Za-z]{3}-[0-9]{2} [0-9:]{8} GMT"
     "|[A-Za-z]{3} [A-Za-z]{3} [ 0-9][0-9] [0-9:]{8} [0-9]{4}"
 )
 

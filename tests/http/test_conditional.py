@@ -82,7 +82,18 @@ class Reading(SynchronousTestCase):
 
     def test_dates_that_are_none(self) -> None:
         """A date that is none, or beyond every calendar, counts as absent (sections 13.1.3 and 13.1.4)."""
-        for value in ("", "yesterday", DATE, f"{AFTER}, {AFTER}x", "0", "\u00e9", "Sun, 99 Nov 1994 08:49:37 GMT"):
+        for value in (
+            "",
+            "yesterday",
+            DATE,
+            f"{AFTER}, {AFTER}x",
+            "0",
+            "\u00e9",
+            "Sun, 99 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 999 08:49:37 GMT",
+            "Sun, 06-Nov-2094 08:49:37 GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+        ):
             with self.subTest(value=value):
                 self.assertIs(judged(if_modified_since=value), Verdict.PROCEED)
                 self.assertIs(judged(if_unmodified_since=value), Verdict.PROCEED)
