@@ -1,6 +1,7 @@
 """Reading the parameters of a query, strictly."""
 
 import re
+from urllib.parse import unquote_to_bytes
 
 from peerstor.errors import BadNumber, BadRequest
 from peerstor.http.request import StreamingRequest
@@ -17,16 +18,29 @@ def text(request: StreamingRequest, name: bytes) -> bytes | None:
 
     :raise BadRequest: it is there twice, and two readers might take two different ones.
     """
-    values = (request.args or {}).get(name, [])
+    values = [value for given, value in _pairs(request) if given == name]
     if len(values) > 1:
         raise BadRequest(f"{name.decode('ascii')} is given more than once.")
     return values[0] if values else None
 
 
 def flag(request: StreamingRequest, name: bytes) -> bool:
-    """Tell whether a parameter is there, with or without a value (twisted drops those without)."""
-    query = request.uri.partition(b"?")[2]
-    return any(field.partition(b"=")[0] == name for field in query.split(b"&"))
+    """Tell whether a parameter is there, with or without a value."""
+    return any(field.partition(b"=")[0] == name for field in _fields(request))
+
+
+def _fields(request: StreamingRequest) -> list[bytes]:
+    return request.uri.partition(b"?")[2].split(b"&")
+
+
+def _pairs(request: StreamingRequest) -> list[tuple[bytes, bytes]]:
+    """Read what has a value (WHATWG URL, section 5.1); twisted's `args` ends a value at a semicolon too."""
+    pairs = [field.partition(b"=") for field in _fields(request)]
+    return [(_decoded(name), _decoded(value)) for name, equals, value in pairs if equals]
+
+
+def _decoded(text: bytes) -> bytes:
+    return unquote_to_bytes(text.replace(b"+", b" "))
 
 
 def required(request: StreamingRequest, name: bytes) -> bytes:
