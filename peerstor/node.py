@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from twisted.application.service import IService, Service
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from peerstor.access.anonymous import anonymous
+from peerstor.access.keyring import Keyring
 from peerstor.daemon.accesslog import AccessLog
 from peerstor.daemon.auditlog import NoAudit
 from peerstor.daemon.listen import Listening
@@ -28,7 +28,6 @@ from peerstor.tree.trash import Trash
 from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
-from peerstor.web.authentication import Authentication
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.errors import refusal_body
 from peerstor.web.site import build_root
@@ -60,6 +59,7 @@ class Node(Service):
         pools: Sequence[Threads],
         sweeper: Threads,
         engine: Engine,
+        keyring: Keyring,
         trash: Trash,
         site: StreamingSite,
         listening: Listening,
@@ -71,6 +71,7 @@ class Node(Service):
         self._pools = pools
         self._sweeper = sweeper
         self._engine = engine
+        self._keyring = keyring
         self._trash = trash
         self._site = site
         self._listening = listening
@@ -78,6 +79,11 @@ class Node(Service):
         self._sweeping = LoopingCall(self._sweep_if_due)
         self._sweeping.clock = reactor
         self._started: Deferred[None] | None = None
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether there is any token to sign in with."""
+        return self._keyring.any
 
     def privilegedStartService(self) -> None:
         """Take over the sockets, while that is still allowed."""
@@ -92,6 +98,7 @@ class Node(Service):
             pool.start()
         if self._access_log is not None:
             self._access_log.start()
+        self._keyring.start()
         self._started = Deferred.fromCoroutine(self._begin())
         self._sweeping.start(LOOK_EVERY, now=False)
         self._listening.startService()
@@ -158,6 +165,7 @@ class Node(Service):
         if self._started is not None:
             await self._started
         await self._engine.stop()
+        await self._keyring.stop()
 
     async def _finish(self, done: Deferred[None], until: float) -> bool:
         """Let something come to its end, and tell whether it did before a time of the reactor's clock."""
@@ -170,7 +178,7 @@ class Node(Service):
         return over()
 
 
-def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> IService:
+def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> Node:
     """Build a node and claim its storage.
 
     :param sockets: bound and listening.
@@ -181,6 +189,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
     disk = Threads(reactor=reactor, name="disk", size=8, few=4)
     syncs = Threads(reactor=reactor, name="syncs", size=4, few=4)
     ledger_pool = Threads(reactor=reactor, name="ledger", size=1)
+    access_pool = Threads(reactor=reactor, name="access", size=1)
     reads = Threads(reactor=reactor, name="reads", size=8)
     # A listing counts its entries in Python: another thread would take as long as the two one after the other.
     lists = Threads(reactor=reactor, name="lists", size=4, patience=0.25)
@@ -188,7 +197,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
     coders = Threads(reactor=reactor, name="coders", size=cores, few=cores)
     writing_log = Threads(reactor=reactor, name="log", size=1)
     sweeper = Threads(reactor=reactor, name="trash", size=1)
-    pools = (disk, syncs, ledger_pool, reads, lists, coders, writing_log, sweeper)
+    pools = (disk, syncs, ledger_pool, access_pool, reads, lists, coders, writing_log, sweeper)
     changes = ChangeLog()
     trash = Trash(private=private, sandbox=sandbox)
     publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync)
@@ -209,9 +218,20 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
         fsync=settings.fsync,
         listeners=(changes,),
     )
+    keyring = Keyring(
+        folder=state,
+        instance_id=private.instance_id,
+        fsync=settings.fsync,
+        secret=settings.token,
+        threads=access_pool,
+        clock=reactor,
+        wall=time.time,
+    )
+    keyring.open()
     root = build_root(
         settings=settings,
-        access=Authentication(anonymous=anonymous(settings.anonymous or "create")),
+        keyring=keyring,
+        instance_id=private.instance_id,
         sandbox=sandbox,
         publisher=publisher,
         engine=engine,
@@ -220,6 +240,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
         lists=lists,
         coders=coders,
         clock=reactor,
+        wall=time.time,
         listeners=(changes,),
         audit=NoAudit(),
     )
@@ -243,6 +264,7 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> ISe
         pools=pools,
         sweeper=sweeper,
         engine=engine,
+        keyring=keyring,
         trash=trash,
         site=site,
         listening=listening,

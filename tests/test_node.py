@@ -99,6 +99,16 @@ class Private:
         self._done.append("unlock")
 
 
+class Keyring:
+    """No credentials."""
+
+    def start(self) -> None:
+        return
+
+    async def stop(self) -> None:
+        return
+
+
 class Trash:
     """Nothing in it; counts how often it was swept."""
 
@@ -132,6 +142,7 @@ class StopTests(SynchronousTestCase):
             pools=self.pools,  # type: ignore[arg-type]
             sweeper=self.pools[0],  # type: ignore[arg-type]
             engine=self.engine,  # type: ignore[arg-type]
+            keyring=Keyring(),  # type: ignore[arg-type]
             trash=self.trash,  # type: ignore[arg-type]
             site=self.site,  # type: ignore[arg-type]
             listening=Listening(self.done),  # type: ignore[arg-type]

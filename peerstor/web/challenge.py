@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from peerstor.http.request import StreamingRequest
+from peerstor.web.links import Links
 from peerstor.web.negotiation import wanted_type
 
 LOGIN = "/-/login"
@@ -25,21 +26,22 @@ def is_navigation(request: StreamingRequest) -> bool:
     return wanted_type(headers, ("text/plain", "application/json", "text/html")) == "text/html"
 
 
-def login_address(request: StreamingRequest) -> str:
+def login_address(request: StreamingRequest, links: Links) -> str:
     """Give the address of the login page that leads back to where somebody was going (RFC 3986, section 3.4)."""
     # What was a form's answer is no place to come back to.
     target = request.uri if request.method in (b"GET", b"HEAD") else request.path
-    return f"{LOGIN}?next={quote(target.decode('latin-1'), safe='/')}"
+    return f"{links.own(LOGIN)}?next={quote(target.decode('latin-1'), safe='/')}"
 
 
-def set_challenge(request: StreamingRequest) -> None:
+def set_challenge(request: StreamingRequest, *, page: bool = False) -> None:
     """Say on a 401 how to sign in (RFC 9110, section 11.6.1).
 
-    A page's script isn't offered Basic: the browser would open a window of its own over our page.
+    A page or its script isn't offered Basic: the browser would open a window of its own over it.
+
+    :param page: whether the answer itself is a page that asks.
     """
     headers = request.requestHeaders
-    of_page = headers.hasHeader(b"origin") or any(
-        name.lower().startswith(b"sec-fetch-") for name, _ in headers.getAllRawHeaders()
-    )
+    of_page = page or headers.hasHeader(b"origin")
+    of_page = of_page or any(name.lower().startswith(b"sec-fetch-") for name, _ in headers.getAllRawHeaders())
     challenges = [_BEARER] if of_page else [_BASIC, _BEARER]
     request.responseHeaders.setRawHeaders(b"www-authenticate", challenges)

@@ -1,5 +1,7 @@
 """Which pages of other sites may read from here in a browser (`http.md`, section 2)."""
 
+from collections.abc import Callable
+
 from attrs import frozen
 
 from peerstor.http.request import StreamingRequest
@@ -11,21 +13,29 @@ EXPOSED = b"Accept-Ranges, Content-Range, Content-Length, ETag, Repr-Digest"
 class Cors:
     """Reading only, and never with credentials.
 
-    :param allowed: `*`, `none`, or one origin in lower case.
+    :param setting: `*`, `none`, or one origin in lower case; None is `*` for as long as the server is open.
+    :param closed: tells whether there are tokens.
     """
 
-    allowed: str
+    setting: str | None
+    closed: Callable[[], bool]
+
+    @property
+    def allowed(self) -> str:
+        """Whose pages may read: `*`, `none`, or one origin."""
+        return self.setting or ("none" if self.closed() else "*")
 
     def set_headers(self, request: StreamingRequest) -> None:
         """Say on an answer to GET, HEAD or OPTIONS whether the page that asked may read it."""
-        if self.allowed == "none":
+        allowed = self.allowed
+        if allowed == "none":
             return
-        if self.allowed == "*":
+        if allowed == "*":
             request.setHeader(b"access-control-allow-origin", b"*")
         else:
             request.responseHeaders.addRawHeader(b"vary", b"Origin")
             origin = request.getHeader(b"origin") or b""
-            if origin.lower() != self.allowed.encode():
+            if origin.lower() != allowed.encode():
                 return
             request.setHeader(b"access-control-allow-origin", origin)
         request.setHeader(b"access-control-expose-headers", EXPOSED)

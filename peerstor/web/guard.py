@@ -1,6 +1,6 @@
 """The checks that every route goes through before its handler, in the order of `http.md`, section 4."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from attrs import frozen
@@ -12,8 +12,12 @@ from peerstor.errors import Fault, Forbidden, LoginNeeded, NotFound
 from peerstor.http.blocks import TransferStopped
 from peerstor.http.request import StreamingRequest
 from peerstor.tree.paths import TreePath
+from peerstor.web.challenge import is_navigation, login_address, set_challenge
 from peerstor.web.crosssite import SAFE_METHODS, check_site
 from peerstor.web.errors import Errors
+from peerstor.web.links import Links
+from peerstor.web.running import Running
+from peerstor.web.visitors import Visitor, home_of
 
 _log = Logger()
 
@@ -37,6 +41,13 @@ class Access(Protocol):
     async def principal_of(self, request: StreamingRequest) -> Principal:
         """Tell who makes a request; raises LoginNeeded or TooMany for a wrong secret."""
 
+    @property
+    def anonymous(self) -> Principal:
+        """Who somebody is that came with nothing."""
+
+    def live(self, credential: str) -> bool:
+        """Tell whether what a principal came with still holds."""
+
 
 @frozen
 class Admission:
@@ -44,10 +55,12 @@ class Admission:
 
     :param principal: who.
     :param path: where, with the floor of the rights that they may use there.
+    :param visitor: the same somebody, as pages need to know them.
     """
 
     principal: Principal
     path: TreePath
+    visitor: Visitor
 
     def may(self, right: Right) -> bool:
         """Tell whether they have a right at that path."""
@@ -62,9 +75,32 @@ class Admission:
 class Guard:
     """Lets a request through to its handler, or answers it."""
 
-    def __init__(self, *, access: Access, errors: Errors) -> None:
+    def __init__(self, *, access: Access, errors: Errors, links: Links) -> None:
         self._access = access
         self._errors = errors
+        self._links = links
+        self._running = Running()
+
+    def cut_ended(self) -> None:
+        """Cut what runs on the strength of a credential that holds no more."""
+        self._running.cut_unless(self._access.live)
+
+    async def run(
+        self,
+        request: StreamingRequest,
+        needs: Right,
+        at: Place | None,
+        handler: Callable[[Admission], Awaitable[bytes]],
+    ) -> bytes:
+        """Let a request through to its handler, or answer it in the handler's place."""
+        try:
+            admission = await self.admit(request, needs, at)
+            with self._running.under(admission.principal.credential, request):
+                return await handler(admission)
+        except CancelledError:
+            raise
+        except Exception as error:
+            return await self.answer(request, error)
 
     async def admit(self, request: StreamingRequest, needs: Right, at: Place | None) -> Admission:
         """Tell who makes a request, and where they were let in.
@@ -79,12 +115,15 @@ class Guard:
         """
         if request.method not in SAFE_METHODS:
             check_site(request.requestHeaders, authority=request.authority, secure=request.secure)
-        principal = await self._access.principal_of(request)
+        # Whatever is open to everybody is so to a browser with a wrong password too: it needs our stylesheet.
+        principal = await self._access.principal_of(request) if needs else self._access.anonymous
         if needs and not principal.signed_in and not any(principal.may_somewhere(right) for right in needs):
             raise self.refusal(principal, None)
         path = ROOT if at is None else at(request)
         held = [right for right in needs if principal.may(right, path.parts)]
         if needs and not held:
+            if principal.signed_in and not path.parts and at is not None and is_navigation(request):
+                raise _Elsewhere(home_of(principal))
             raise self.refusal(principal, None if at is None else path)
         if request.method in SAFE_METHODS:
             used = held[:1]
@@ -92,7 +131,8 @@ class Guard:
             used = [right for right in needs | WRITING if principal.may(right, path.parts)]
         # Rights of different grants are used together only as far as the narrowest of them reaches.
         floors = [principal.floor(right, path.parts) or 0 for right in used]
-        return Admission(principal, path.confined(max(floors, default=0)))
+        visitor = Visitor.of(principal, self._links, can_sign_in=self._access.sign_in_possible)
+        return Admission(principal, path.confined(max(floors, default=0)), visitor)
 
     def require(self, admission: Admission, right: Right) -> None:
         """Refuse somebody who was let in and lacks a further right.
@@ -133,7 +173,33 @@ class Guard:
             if not (request._disconnected or request.finished):
                 await _until_cancelled()
             raise CancelledError()
+        if isinstance(error, _Elsewhere):
+            return _lead(request, self._links.to(error.path))
+        if isinstance(error, LoginNeeded):
+            if is_navigation(request):
+                return _lead(request, login_address(request, self._links))
+            body = self._errors.answer(request, error)
+            set_challenge(request)
+            return body
         return self._errors.answer(request, error)
+
+
+class _Elsewhere(Exception):
+    """Whoever asked for the top may not see it, and has a folder that they may."""
+
+    def __init__(self, path: TreePath) -> None:
+        super().__init__()
+        self.path = path
+
+
+def _lead(request: StreamingRequest, address: str) -> bytes:
+    """Send a person to another page."""
+    request.setResponseCode(303)
+    request.setHeader(b"location", address.encode())
+    request.setHeader(b"cache-control", b"no-store")
+    request.responseHeaders.addRawHeader(b"vary", b"Accept, Cookie")
+    request.setHeader(b"content-length", b"0")
+    return b""
 
 
 def _is_end_of_transfer(error: Exception) -> bool:

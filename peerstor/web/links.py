@@ -1,27 +1,101 @@
-"""The one place where a link to something in the tree is made, and where one is read."""
+"""The one place where an address of this server is made, and where one is read."""
+
+from urllib.parse import unquote_to_bytes
+
+from attrs import frozen
 
 from peerstor.tree.paths import TreePath, quote_name
 
-TREE_PREFIX = b"/-/tree"
+TREE_PREFIX = "/-/tree"
 """Under which the whole tree stands a second time, where no name of it can clash with ours."""
 
 OWN_NAMES = (b"api", b"-")
 """First segments that are ours; a stored top-level entry of such a name is linked through the prefix."""
 
 
-def link_to(path: TreePath) -> str:
-    """Give the address of a file or folder: absolute path, percent-encoded, a folder's with a `/` at its end."""
-    joined = "/".join(quote_name(part) for part in path.parts)
-    prefix = TREE_PREFIX.decode() if path.parts and path.parts[0] in OWN_NAMES else ""
-    return f"{prefix}/{joined}{'/' if path.slash and path.parts else ''}"
+@frozen
+class Links:
+    """The addresses of one server, or of the part of its tree that stands somewhere else as well.
 
+    Whoever makes an address needs the links of the view that it stands in. To read the address of a request takes
+    `Links()`, or a view of that: the root has taken the base off it before anybody looks.
 
-def tree_part(raw: bytes) -> bytes | None:
-    """Give the tree's part of a request's raw path; None when the address is one of ours.
-
-    :param raw: percent-encoded, without a query, beginning with `/`.
+    :param base: the path below which everything stands: percent-encoded, begins with `/` and doesn't end so; empty
+        for none.
+    :param mount: the address of our own (`own`) below which a part of the tree is linked; None for all of it,
+        where it stands.
+    :param root: the folder that this part is.
     """
-    if raw.startswith(TREE_PREFIX + b"/"):
-        return raw.removeprefix(TREE_PREFIX)
-    first = raw[1:].split(b"/", 1)[0]
-    return None if first in OWN_NAMES else raw
+
+    base: str = ""
+    mount: str | None = None
+    root: tuple[bytes, ...] = ()
+
+    def rooted(self, mount: str, root: tuple[bytes, ...]) -> "Links":
+        """Give the view in which a folder is linked below an address of our own, and nothing beside it is."""
+        return Links(self.base, mount, root)
+
+    def to(self, path: TreePath) -> str:
+        """Give the address of a file or folder: absolute path, percent-encoded, a folder's with a `/` at its end.
+
+        :raise ValueError: the view doesn't show it.
+        """
+        seen = self.seen(path)
+        joined = "".join(f"/{quote_name(part)}" for part in seen.parts)
+        return f"{self.base}{self._prefix(path)}{joined}{'/' if seen.slash else ''}"
+
+    def own(self, address: str) -> str:
+        """Give the address of something of ours, which is no part of the tree, from how it begins without base."""
+        return self.base + address
+
+    @property
+    def top(self) -> TreePath:
+        """The folder that contains all that the view shows."""
+        return TreePath(self.root, slash=True)
+
+    def seen(self, path: TreePath) -> TreePath:
+        """Give a path as the view has it: from its own root on.
+
+        :raise ValueError: the view doesn't show it.
+        """
+        if path.parts[: len(self.root)] != self.root:
+            raise ValueError("this lies outside of what is shown")
+        return TreePath(path.parts[len(self.root) :], slash=path.slash)
+
+    def inner(self, raw: bytes) -> bytes | None:
+        """Take the base off an address, however it is spelled (RFC 3986, section 6.2.2).
+
+        :param raw: percent-encoded, without a query.
+        :return: the rest, which begins with `/` and is empty for the base without its slash; None for an address
+            outside of it.
+        """
+        base = self.base.encode()
+        if raw.startswith(base + b"/") or raw == base:
+            return raw[len(base) :]
+        count = base.count(b"/")
+        segments = raw.split(b"/", count + 1)
+        if list(map(unquote_to_bytes, segments[: count + 1])) != unquote_to_bytes(base).split(b"/"):
+            return None
+        return b"/" + segments[count + 1] if len(segments) > count + 1 else b""
+
+    def tree_part(self, raw: bytes) -> bytes | None:
+        """Give the tree's part of an address, still percent-encoded; None when it is none, or not in this view.
+
+        :param raw: percent-encoded, without a query.
+        """
+        inner = self.inner(raw)
+        if not inner:
+            return None
+        if self.mount is not None:
+            mount = f"{self.mount}/".encode()
+            above = "".join(f"/{quote_name(part)}" for part in self.root).encode()
+            return above + inner[len(mount) - 1 :] if inner.startswith(mount) else None
+        prefix = TREE_PREFIX.encode()
+        if inner.startswith(prefix + b"/"):
+            return inner.removeprefix(prefix)
+        return None if inner[1:].split(b"/", 1)[0] in OWN_NAMES else inner
+
+    def _prefix(self, path: TreePath) -> str:
+        if self.mount is not None:
+            return self.mount
+        return TREE_PREFIX if path.parts and path.parts[0] in OWN_NAMES else ""

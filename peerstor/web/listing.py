@@ -123,7 +123,11 @@ class Listings:
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
         request.setHeader(b"cache-control", b"no-cache")
         body = self._pages.render(
-            "drop.html", here=link_to(admission.path), name=admission.path.name, may_create=True
+            "drop.html",
+            visitor=admission.visitor,
+            here=link_to(admission.path),
+            name=admission.path.name,
+            may_create=True,
         )
         request.setHeader(b"content-length", b"%d" % len(body))
         return body
@@ -150,6 +154,7 @@ class Listings:
         path = admission.path
         return self._pages.render(
             "listing.html",
+            visitor=admission.visitor,
             path=path,
             crumbs=_crumbs(path),
             rows=rows(_linked(path, page)),

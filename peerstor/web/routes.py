@@ -7,7 +7,6 @@ from typing import Any, Protocol, cast
 
 from klein import Klein
 from klein.resource import KleinResource
-from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -60,13 +59,9 @@ class Routes:
                 self.needs[rule, method] = needs
 
             async def guarded(face: Face, request: StreamingRequest, **arguments: Any) -> bytes:
-                try:
-                    admission = await face.guard.admit(request, needs, at)
-                    return await handler(face, request, admission, **arguments)
-                except CancelledError:
-                    raise
-                except Exception as error:
-                    return await face.guard.answer(request, error)
+                return await face.guard.run(
+                    request, needs, at, lambda admission: handler(face, request, admission, **arguments)
+                )
 
             guarded.__name__ = handler.__name__
             self._app.route(rule, methods=list(names))(guarded)

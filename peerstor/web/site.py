@@ -1,11 +1,13 @@
 """Joins the faces under one root."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import classImplements
 
+from peerstor.access.keyring import Keyring
+from peerstor.access.throttle import Throttle
 from peerstor.http.body import BodyStream
 from peerstor.http.formparts import FilePart
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
@@ -14,13 +16,16 @@ from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
 from peerstor.web.assets import AssetsFace
+from peerstor.web.authentication import Authentication
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.files import Files
 from peerstor.web.forms import Forms
-from peerstor.web.guard import Access, Guard
+from peerstor.web.guard import Guard
 from peerstor.web.hosts import KnownHosts
+from peerstor.web.links import Links
 from peerstor.web.listing import Listings
+from peerstor.web.login import LoginFace
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
 from peerstor.web.tree import TreeFace
@@ -34,7 +39,8 @@ classImplements(FilePart, IByteSource)
 def build_root(
     *,
     settings: Settings,
-    access: Access,
+    keyring: Keyring,
+    instance_id: str,
     sandbox: Sandbox,
     publisher: Publisher,
     engine: Engine,
@@ -43,22 +49,36 @@ def build_root(
     lists: IThreads,
     coders: IThreads,
     clock: IReactorTime,
+    wall: Callable[[], float],
     listeners: Sequence[IChangeListener],
     audit: IAudit,
 ) -> Root:
     """Build the root of all addresses.
 
-    :param access: tells who makes a request.
+    :param keyring: what people come with; open.
+    :param instance_id: of the storage.
     :param disk: where the tree is changed.
     :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
     :param lists: where folders are listed.
     :param coders: where answers are compressed.
+    :param wall: the time, seconds since the epoch.
     :param audit: told of what isn't a change of the tree: who signs in, what is shared.
     """
     pages = Pages()
     errors = Errors(pages=pages)
-    guard = Guard(access=access, errors=errors)
-    cors = Cors(settings.cors or "*")
+    links = Links()
+    authentication = Authentication(
+        keyring=keyring,
+        level=settings.anonymous,
+        throttle=Throttle(clock.seconds),
+        audit=audit,
+        instance_id=instance_id,
+        clock=clock,
+        wall=wall,
+    )
+    guard = Guard(access=authentication, errors=errors, links=links)
+    keyring.on_change.append(guard.cut_ended)
+    cors = Cors(settings.cors, closed=lambda: keyring.any)
     files = Files(
         threads=reads,
         coders=coders,
@@ -81,6 +101,9 @@ def build_root(
     )
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, engine=engine)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
+    login = LoginFace(
+        guard=guard, errors=errors, cors=cors, pages=pages, links=links, authentication=authentication
+    )
     return Root(
         hosts=KnownHosts(own=(socket.gethostname(),), allowed=settings.allow_host),
         cors=cors,
@@ -89,5 +112,7 @@ def build_root(
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
             b"/-/static/": assets.routes.resource(assets),
+            b"/-/login": login.routes.resource(login),
+            b"/-/logout": login.routes.resource(login),
         },
     )

@@ -12,7 +12,7 @@ from attrs import frozen
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from peerstor.access.anonymous import anonymous
+from peerstor.access.keyring import Keyring
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
 from peerstor.tree.private import PrivateFolder
@@ -22,7 +22,6 @@ from peerstor.tree.trash import Trash
 from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
-from peerstor.web.authentication import Authentication
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.errors import refusal_body
 from peerstor.web.site import build_root
@@ -77,9 +76,20 @@ class House:
             fsync=False,
             listeners=(changes,),
         )
+        self.keyring = Keyring(
+            folder=os.fsencode(self.folder),
+            instance_id=self.private.instance_id,
+            fsync=False,
+            secret=self.settings.token,
+            threads=threads,
+            clock=self.clock,
+            wall=lambda: self.wall,
+        )
+        self.keyring.open()
         self.root = build_root(
             settings=self.settings,
-            access=Authentication(anonymous=anonymous(self.settings.anonymous or "create")),
+            keyring=self.keyring,
+            instance_id=self.private.instance_id,
             sandbox=self.sandbox,
             publisher=publisher,
             engine=self.engine,
@@ -88,6 +98,7 @@ class House:
             lists=threads,
             coders=threads,
             clock=self.clock,
+            wall=lambda: self.wall,
             listeners=(changes,),
             audit=self.audit,
         )

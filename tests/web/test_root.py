@@ -26,7 +26,7 @@ class RootTests(SynchronousTestCase):
         """Any defect of ours is one kind of answer: 500 with an id, and no trace but in the log."""
         c = Plain(lambda request: None)
         c.site.resource = Root(
-            hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*"), errors=Errors(pages=Pages()),
+            hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*", closed=lambda: False), errors=Errors(pages=Pages()),
             tree=Broken(), own={},
         )  # fmt: skip
         c.send(head("GET") * 2)
