@@ -12,12 +12,12 @@ from werkzeug.http import http_date, parse_date, parse_etags, unquote_etag
 
 _LATEST = 253402300799  # the last second that an HTTP date can name: the end of the year 9999
 
-# The three formats of section 5.6.7. The library reads any mail's date: two dates for one, other zones, and years
-# that no calendar has.
+# The three formats of section 5.6.7. The library reads any mail's date: two dates for one, other zones, years that
+# no calendar has, and those of the first millennium as of this one.
 _HTTP_DATE = re.compile(
-    "[A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [0-9]{4} [0-9:]{8} GMT"
+    "[A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [1-9][0-9]{3} [0-9:]{8} GMT"
     "|[A-Za-z]{6,9}, [0-9]{2}-[A-Za-z]{3}-[0-9]{2} [0-9:]{8} GMT"
-    "|[A-Za-z]{3} [A-Za-z]{3} [ 0-9][0-9] [0-9:]{8} [0-9]{4}"
+    "|[A-Za-z]{3} [A-Za-z]{3} [ 0-9][0-9] [0-9:]{8} [1-9][0-9]{3}"
 )
 
 

@@ -91,6 +91,8 @@ class Reading(SynchronousTestCase):
             "\u00e9",
             "Sun, 99 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 999 08:49:37 GMT",
+            "Sun, 06 Nov 0094 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 0094",
             "Sun, 06-Nov-2094 08:49:37 GMT",
             "Sun, 06 Nov 94 08:49:37 GMT",
         ):
