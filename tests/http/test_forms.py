@@ -480,6 +480,8 @@ class Reading(SynchronousTestCase):
             "bare line feeds": form(part(b'name="x"', b"1")).replace(b"\r\n", b"\n"),
             "line feed in a name": form(part(b'name="x"; filename="a\nb"', b"1")),
             "line feed between headers": form(part(b'name="x"', b"1", b"X: y\nZ: z")),
+            "line feed before a header": form(part(b'name="x"', b"1", b"\nX: y")),
+            "line feed before a colon": form(part(b'name="x"', b"1", b"X\n: y")),
             "line feed in a boundary": form(part(b'name="x"', b"1")).replace(BOUNDARY + b"\r", BOUNDARY, 1),
             "text before the only boundary": b"text" + form(),
             "text behind a boundary": form(part(b'name="x"', b"1")).replace(BOUNDARY, BOUNDARY + b"junk", 1),
