@@ -70,6 +70,16 @@ class WrongHost(Fault):
 
 
 @define(eq=False, str=False)
+class HttpsNeeded(Fault):
+    """The request came in clear, where only HTTPS is served.
+
+    :param address: the same one with https.
+    """
+
+    address: str
+
+
+@define(eq=False, str=False)
 class CrossSite(Fault):
     """A request that changes something came from a page of another site."""
 
@@ -177,6 +187,16 @@ class OtherUpload(Fault):
 
     offset: int
     age: int
+
+
+@define(eq=False, str=False)
+class DigestMismatch(Fault):
+    """The bytes are not what their digest says.
+
+    :param offset: where the upload still is, bytes; None where there is none to go on with.
+    """
+
+    offset: int | None = None
 
 
 @define(eq=False, str=False)

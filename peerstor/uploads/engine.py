@@ -16,6 +16,8 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Check, Conflict, Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.announcing import announce
+from peerstor.uploads.appending import Appender
+from peerstor.uploads.digests import Digest
 from peerstor.uploads.disk import Disk
 from peerstor.uploads.finishing import Finisher
 from peerstor.uploads.ledger import Ledger
@@ -108,14 +110,20 @@ class Engine:
         )
         self._resumable = Resumable(
             shelf=self._shelf,
+            appender=Appender(
+                shelf=self._shelf,
+                ledger=ledger,
+                disk=self._disk,
+                threads=threads,
+                ledger_threads=ledger_threads,
+                clock=clock,
+                wall=wall,
+            ),
             finisher=Finisher(
                 disk=self._disk, ledger=ledger, parts=parts, publisher=publisher, shelf=self._shelf, wall=wall
             ),
             ledger=ledger,
-            disk=self._disk,
-            threads=threads,
             ledger_threads=ledger_threads,
-            clock=clock,
             wall=wall,
             max_upload=max_upload,
             announce=self._announce,
@@ -202,22 +210,27 @@ class Engine:
         size: int | None = None,
         fingerprint: str | None = None,
         session: str | None = None,
+        digests: Sequence[Digest] = (),
     ) -> int:
         """Take the next bytes of an upload, or at offset 0 the first ones.
 
         Nothing is asked of `source` before all checks have passed.
 
         :param length: bytes that `source` will deliver, where that is known.
+        :param session: what this client's calls have in common: it takes its own older call's place at once.
+        :param digests: what the bytes of `source` are said to add up to. Where anything is said, none of them
+            counts before all of them are there and checked.
         :return: the new offset; all bytes before it are in the part file.
+        :raise DigestMismatch: they add up to something else; the upload is where it was.
         :raise OffsetMismatch: the upload is at another offset; nothing has changed.
         :raise Busy: another writer makes progress, or has taken this one's place.
         :raise OtherUpload: a different file of this name was begun.
         :raise TooLarge: more bytes than the stated size, or than are taken at all.
         :raise NoParent: the folder doesn't exist.
-        :raise BodyCut: the body ended before its end; what arrived is kept.
+        :raise BodyCut: the body ended before its end; what arrived is kept, unless it had to be checked.
         """
         holder, stated = Holder(session=session), Stated(size, fingerprint, session)
-        work = self._resumable.append(holder, key, offset, source, length, stated)
+        work = self._resumable.append(holder, key, offset, source, length, stated, digests)
         return await self._appending.run(work, holder)
 
     async def complete(
@@ -229,6 +242,7 @@ class Engine:
         may_replace: bool,
         fingerprint: str | None = None,
         session: str | None = None,
+        digest: Digest | None = None,
         address: str | None = None,
     ) -> Completed:
         """Publish an upload, or for 24 h tell again how it was published.
@@ -236,20 +250,23 @@ class Engine:
         A file of no bytes needs no `append` before.
 
         :param size: bytes that the whole file has.
+        :param digest: what they are said to add up to; the file is read for it, unless it is BLAKE3. A repeat is
+            checked against what was known when the file was published.
         :param address: of the client, for those who are told of changes.
         :raise OffsetMismatch: the upload is at another offset than `size`; nothing has changed.
+        :raise DigestMismatch: the bytes add up to something else; the upload is kept.
         :raise NoSuchUpload: there is none.
         :raise Busy, OtherUpload, NoParent: as for `append`.
         :raise Exists, Forbidden: as `Publisher.publish`; the upload is kept.
         """
         holder, stated = Holder(session=session), Stated(None, fingerprint, session)
-        work = self._resumable.complete(holder, key, size, conflict, may_replace, stated, address)
+        work = self._resumable.complete(holder, key, size, conflict, may_replace, stated, digest, address)
         return await self._running.run(work, holder)
 
-    async def abandon(self, key: UploadKey) -> bool:
+    async def abandon(self, key: UploadKey, *, session: str | None = None) -> bool:
         """Drop a partial upload; False when there was none. Raises Busy while another makes progress."""
-        holder = Holder(brief=True)
-        return await self._running.run(self._resumable.abandon(holder, key), holder)
+        holder = Holder(brief=True, session=session)
+        return await self._running.run(self._resumable.abandon(holder, key, Stated(session=session)), holder)
 
     # At once
 
@@ -264,6 +281,7 @@ class Engine:
         by: str,
         address: str | None = None,
         check: Check | None = None,
+        digests: Sequence[Digest] = (),
     ) -> Completed:
         """Take a whole file and publish it; nothing is left of one that fails.
 
@@ -274,6 +292,8 @@ class Engine:
         :param address: of the client, for those who are told of changes.
         :param check: called, in a thread, with what is there (None: nothing) before the body and again before the
             rename; raises when a condition of the request doesn't hold.
+        :param digests: what the bytes of `source` are said to add up to.
+        :raise DigestMismatch: they add up to something else.
         :raise TooLarge, NoParent, BodyCut: as for `append`.
         :raise Exists, Forbidden, PreconditionFailed: as `Publisher.publish`.
         """
@@ -287,6 +307,7 @@ class Engine:
             may_replace=may_replace,
             by=by,
             check=check,
+            digests=digests,
         )
         return await self._running.run(self._announced(work, by, address), holder)
 

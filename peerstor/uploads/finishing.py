@@ -6,8 +6,9 @@ from attrs import evolve
 from blake3 import blake3
 from twisted.logger import Logger
 
-from peerstor.errors import Fault, Stopping, StorageUnavailable
+from peerstor.errors import DigestMismatch, Fault, Stopping, StorageUnavailable
 from peerstor.tree.publish import Conflict, Publisher
+from peerstor.uploads.digests import Checks, Digest
 from peerstor.uploads.disk import Disk, disk_fault
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import OpenPart, PartStore
@@ -47,21 +48,25 @@ class Finisher:
         self._shelf = shelf
         self._wall = wall
 
-    async def finish(self, holder: Holder, upload: Upload, *, conflict: Conflict, may_replace: bool) -> Completed:
+    async def finish(
+        self, holder: Holder, upload: Upload, *, conflict: Conflict, may_replace: bool, said: Digest | None
+    ) -> Completed:
         """Publish an upload that `holder` holds.
 
         The intent is in the ledger before the rename, so that a crash between the rename and the row is understood
         afterwards. A failure in that time has the upload loaded anew, by the same rules.
 
+        :param said: what the client says that the whole file adds up to.
+        :raise DigestMismatch: it adds up to something else; the upload is kept.
         :raise Fault: as `Publisher.publish`; the upload is kept.
         :raise Stopping: a digest that is made up for would take longer than there is time.
         """
-        digest = await self._digest(holder, upload)
+        digest = await self._digest(holder, upload, said)
         await self._sync(upload)
         intended: list[bytes] = []
         try:
             done, answer = await self._disk.run(
-                self._publish, upload, digest, conflict, may_replace, intended.append
+                self._publish, upload, digest, said, conflict, may_replace, intended.append
             )
         except BaseException:
             if intended:
@@ -71,20 +76,31 @@ class Finisher:
         upload.record = done
         return answer
 
-    async def _digest(self, holder: Holder, upload: Upload) -> str:
-        """The digest that ran with the bytes, or, where the process has restarted since, one made up for now."""
-        part = upload.part
-        assert part is not None
-        if upload.hasher is None:
-            hasher, position = blake3(), 0
-            while position < upload.settled:
-                if isinstance(holder.reason, Stopping):  # a client that leaves will ask again: it goes on for that
-                    raise holder.reason
-                end = min(position + SLICE, upload.settled)
-                await self._disk.run(_hash, part, hasher, position, end)
-                position = end
-            upload.hasher = hasher
+    async def _digest(self, holder: Holder, upload: Upload, said: Digest | None) -> str:
+        """Give the digest that ran with the bytes, or, where the process has restarted since, one made up for now.
+
+        What was said is checked on the way; the file is read at most once for all of it, and only where it must.
+        """
+        unknown = () if said is None or said.algorithm == "blake3" else (said,)
+        checks = Checks(unknown, beside=blake3() if upload.hasher is None else None)
+        if not checks.idle:
+            await self._read(holder, upload, checks)
+        upload.hasher = upload.hasher or checks.beside
+        assert upload.hasher is not None
+        wrong = said is not None and said.algorithm == "blake3" and said.value != upload.hasher.digest()
+        if wrong or not checks.hold:
+            raise DigestMismatch(upload.settled)
         return upload.hasher.hexdigest()
+
+    async def _read(self, holder: Holder, upload: Upload, checks: Checks) -> None:
+        part, position = upload.part, 0
+        assert part is not None
+        while position < upload.settled:
+            if isinstance(holder.reason, Stopping):  # a client that leaves will ask again: it goes on for that
+                raise holder.reason
+            end = min(position + SLICE, upload.settled)
+            await self._disk.run(_hash, part, checks, position, end)
+            position = end
 
     async def _sync(self, upload: Upload) -> None:
         if upload.mark is None:
@@ -99,6 +115,7 @@ class Finisher:
         self,
         upload: Upload,
         digest: str,
+        said: Digest | None,
         conflict: Conflict,
         may_replace: bool,
         intended: Callable[[bytes], None],
@@ -106,7 +123,7 @@ class Finisher:
         """Intend, rename, record. Blocks."""
         part, record, size = upload.part, upload.record, upload.settled
         assert part is not None and record is not None
-        copied = False
+        copied, checked = False, None if said is None else str(said)
 
         def copying() -> None:
             nonlocal copied
@@ -115,7 +132,7 @@ class Finisher:
 
         def intend(final: bytes) -> None:
             intended(final)
-            self._ledger.intend(record.id, final=final, digest=digest, offset=size)
+            self._ledger.intend(record.id, final=final, digest=digest, offset=size, checked=checked)
 
         published = self._publisher.publish(
             part.part,
@@ -134,6 +151,7 @@ class Finisher:
             digest=digest,
             replaced=published.replaced,
             touched=self._wall(),
+            checked=checked,
         )
         try:
             self._ledger.finish(done)
@@ -146,13 +164,13 @@ class Finisher:
         return done, evolve(done.answer(), stat=published.stat)
 
 
-def _hash(part: OpenPart, hasher: blake3, position: int, end: int) -> None:
-    """Take a slice of a part file into a digest. Blocks."""
+def _hash(part: OpenPart, checks: Checks, position: int, end: int) -> None:
+    """Take a slice of a part file into the digests. Blocks."""
     buffer = bytearray(_BLOCK)
     while position < end:
         count = part.read(buffer, position)
         if count == 0:
             raise StorageUnavailable("A part file became shorter.")
         taken = min(count, end - position)
-        hasher.update(memoryview(buffer)[:taken])
+        checks.update(memoryview(buffer)[:taken])
         position += taken

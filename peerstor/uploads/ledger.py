@@ -12,7 +12,7 @@ from typing import Any
 from peerstor.errors import Fault, NoSpace, StorageUnavailable
 from peerstor.uploads.records import Record, State, Stated, UploadKey
 
-VERSION = 1
+VERSION = 2
 """Of the schema (`user_version`); a later one migrates in `_prepare`."""
 
 _SCHEMA = """
@@ -23,6 +23,7 @@ CREATE TABLE uploads (
     offset INTEGER NOT NULL, synced INTEGER NOT NULL, boot_id TEXT NOT NULL,
     created REAL NOT NULL, touched REAL NOT NULL, beside INTEGER NOT NULL,
     state TEXT NOT NULL, digest TEXT, final BLOB, replaced INTEGER NOT NULL,
+    counted INTEGER, checked TEXT,
     UNIQUE (principal, folder, name)
 ) WITHOUT ROWID;
 CREATE INDEX uploads_touched ON uploads (state, touched);
@@ -30,9 +31,14 @@ CREATE TABLE strays (id TEXT NOT NULL PRIMARY KEY, folder BLOB NOT NULL) WITHOUT
 CREATE TABLE birth (moment REAL NOT NULL);
 """
 
+_MIGRATIONS = {
+    1: "ALTER TABLE uploads ADD COLUMN counted INTEGER; ALTER TABLE uploads ADD COLUMN checked TEXT;",
+}
+"""From each older version of the schema to the next."""
+
 _COLUMNS = (
     "id, principal, folder, name, size, fingerprint, session, offset, synced, boot_id, "
-    "created, touched, beside, state, digest, final, replaced"
+    "created, touched, beside, state, digest, final, replaced, counted, checked"
 )
 
 
@@ -107,19 +113,28 @@ class Ledger:
         """Note how many bytes survive a power failure; durable."""
         self._write("UPDATE uploads SET synced = ? WHERE id = ?", (synced, record_id), durable=True)
 
-    def intend(self, record_id: str, *, final: bytes, digest: str, offset: int) -> None:
+    def count(self, record_id: str, counted: int | None) -> None:
+        """Note that only so many bytes of the part file count until this is called again; None: all that it has.
+
+        It must not survive a power failure: after one, the synced mark tells, which is never beyond.
+        """
+        self._write("UPDATE uploads SET counted = ? WHERE id = ?", (counted, record_id))
+
+    def intend(
+        self, record_id: str, *, final: bytes, digest: str, offset: int, checked: str | None = None
+    ) -> None:
         """Write, before the rename, that the upload is about to get its name; durable."""
         self._write(
-            "UPDATE uploads SET state = ?, final = ?, digest = ?, offset = ? WHERE id = ?",
-            (State.PUBLISHING.value, final, digest, offset, record_id),
+            "UPDATE uploads SET state = ?, final = ?, digest = ?, offset = ?, checked = ? WHERE id = ?",
+            (State.PUBLISHING.value, final, digest, offset, checked, record_id),
             durable=True,
         )
 
     def finish(self, record: Record) -> None:
         """Write that the upload is published, with everything that a repeated answer needs; durable."""
         self._write(
-            "UPDATE uploads SET state = ?, offset = ?, final = ?, digest = ?, replaced = ?, touched = ?"
-            " WHERE id = ?",
+            "UPDATE uploads SET state = ?, offset = ?, final = ?, digest = ?, replaced = ?, touched = ?,"
+            " checked = ? WHERE id = ?",
             (
                 State.DONE.value,
                 record.offset,
@@ -127,6 +142,7 @@ class Ledger:
                 record.digest,
                 record.replaced,
                 record.touched,
+                record.checked,
                 record.id,
             ),
             durable=True,
@@ -138,8 +154,8 @@ class Ledger:
         Also takes an intent back that came to nothing.
         """
         self._write(
-            "UPDATE uploads SET state = ?, final = NULL, digest = NULL, size = ?, fingerprint = ?, session = ?,"
-            " offset = ?, synced = ?, boot_id = ? WHERE id = ?",
+            "UPDATE uploads SET state = ?, final = NULL, digest = NULL, checked = NULL, size = ?,"
+            " fingerprint = ?, session = ?, offset = ?, synced = ?, boot_id = ?, counted = ? WHERE id = ?",
             (
                 State.PARTIAL.value,
                 record.stated.size,
@@ -148,6 +164,7 @@ class Ledger:
                 record.offset,
                 record.synced,
                 record.boot_id,
+                record.counted,
                 record.id,
             ),
             durable=True,
@@ -277,6 +294,9 @@ def _prepare(base: sqlite3.Connection, *, fsync: bool, now: float) -> bool:
     if version == 0:
         born = f"INSERT INTO birth (moment) VALUES ({now:f});"
         base.executescript(f"BEGIN; {_SCHEMA} {born} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version < VERSION:
+        steps = " ".join(_MIGRATIONS[step] for step in range(version, VERSION))
+        base.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
     return bool(version == 0)
 
 
@@ -300,6 +320,8 @@ def _values(record: Record) -> tuple[object, ...]:
         record.digest,
         record.final,
         record.replaced,
+        record.counted,
+        record.checked,
     )
 
 
@@ -322,6 +344,8 @@ def _record(row: Sequence[Any]) -> Record:
         digest,
         final,
         replaced,
+        counted,
+        checked,
     ) = row
     return Record(
         id=record_id,
@@ -337,4 +361,6 @@ def _record(row: Sequence[Any]) -> Record:
         digest=digest,
         final=final,
         replaced=bool(replaced),
+        counted=counted,
+        checked=checked,
     )

@@ -45,7 +45,8 @@ class Loader:
     """Finds and begins uploads. All methods block; call them in a thread.
 
     The truth about a partial upload is its part file: bytes are only ever written behind each other, so all of
-    them are a prefix. After a restart of the machine it is the synced mark; what lies behind that is cut off.
+    them are a prefix. After a restart of the machine it is the synced mark; what lies behind that is cut off, and
+    so is whatever had yet to be checked against a digest.
     """
 
     def __init__(
@@ -81,10 +82,18 @@ class Loader:
             any more, where the visit has another.
         :param record: its row, in that case.
         :param offset: bytes that are good, in that case.
+        :return: with a record of this very key, whose floor is the caller's.
         :raise NotFound: a part of the path is private.
         :raise NoSpace, StorageUnavailable, Overloaded: the ledger or the storage can't be used.
         :raise OSError: the part file can't be used.
         """
+        found = self._visit(key, part, record, offset)
+        if found.record is None:
+            return found
+        # Whoever goes on with an upload does so with its own rights, not with those that it was begun with.
+        return evolve(found, record=evolve(found.record, key=key))
+
+    def _visit(self, key: UploadKey, part: OpenPart | None, record: Record | None, offset: int) -> Visit:
         folder = self._folder(key)
         try:
             if part is not None and part.stands():
@@ -220,14 +229,20 @@ class Loader:
             self._parts.release(part)
             return self._published(record)
         size = part.size()
+        counted = size if record.counted is None else min(size, record.counted)
         synced = max(record.synced, self._mistrusted.get(record.id, 0))
         trusted = record.boot_id == self._boot_id and record.id not in self._mistrusted
-        offset = size if trusted else min(size, synced)
+        offset = counted if trusted else min(counted, synced)
         if offset < size:
             part.truncate(offset)
         # The mark never was behind the file's end, unless somebody cut the file; then the file is right.
         fresh = evolve(
-            record, state=State.PARTIAL, boot_id=self._boot_id, offset=offset, synced=min(synced, offset)
+            record,
+            state=State.PARTIAL,
+            boot_id=self._boot_id,
+            offset=offset,
+            synced=min(synced, offset),
+            counted=None,
         )
         if fresh != evolve(record, offset=offset):
             self._ledger.reopen(fresh)

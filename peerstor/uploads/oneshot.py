@@ -2,16 +2,18 @@
 
 import os
 import stat
+from collections.abc import Sequence
 
 from blake3 import blake3
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from peerstor.errors import BadName, Exists, Fault, Forbidden, NoSpace, TooLarge
+from peerstor.errors import BadName, DigestMismatch, Exists, Fault, Forbidden, NoSpace, TooLarge
 from peerstor.interfaces import IByteSource, IThreads
 from peerstor.tree.paths import TreePath, check_new_name
 from peerstor.tree.publish import Check, Conflict, Published, Publisher
 from peerstor.tree.sandbox import Sandbox
+from peerstor.uploads.digests import Checks, Digest
 from peerstor.uploads.disk import Disk, disk_fault
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.marks import SyncedMark
@@ -64,6 +66,7 @@ class Receiver:
         may_replace: bool,
         by: str,
         check: Check | None,
+        digests: Sequence[Digest],
     ) -> Completed:
         """See `Engine.receive`.
 
@@ -73,7 +76,7 @@ class Receiver:
             raise TooLarge(self._max_upload)
         part = await self._disk.run(self._prepare, target, length, conflict, may_replace, check)
         try:
-            size, digest = await self._write(holder, part, source, length)
+            size, digest = await self._write(holder, part, source, length, digests)
             holder.check()
             published = await self._disk.run(
                 self._publish, part, target, conflict=conflict, may_replace=may_replace, by=by, check=check
@@ -113,15 +116,21 @@ class Receiver:
                 return self._parts.create(part_id, beside=beside, folder_fd=folder.fd)
 
     async def _write(
-        self, holder: Holder, part: OpenPart, source: IByteSource, length: int | None
+        self,
+        holder: Holder,
+        part: OpenPart,
+        source: IByteSource,
+        length: int | None,
+        digests: Sequence[Digest],
     ) -> tuple[int, str]:
         hasher, mark = blake3(), self._mark(holder, part)
+        checks = Checks(digests, beside=hasher)
         sink = Sink(
             part=part,
             position=0,
             threads=self._threads,
             clock=self._clock,
-            hasher=hasher,
+            hasher=checks if digests else hasher,
             limit=self._max_upload,
             progress=(lambda offset: None) if mark is None else mark.written,
         )
@@ -135,6 +144,8 @@ class Receiver:
                 await mark.stop()
         if mark is not None and mark.failed is not None:
             raise disk_fault(mark.failed)
+        if not checks.hold:
+            raise DigestMismatch()
         return sink.written, hasher.hexdigest()
 
     def _mark(self, holder: Holder, part: OpenPart) -> SyncedMark | None:

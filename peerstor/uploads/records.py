@@ -5,8 +5,9 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
-from peerstor.errors import BadRequest
+from peerstor.errors import BadRequest, DigestMismatch
 from peerstor.tree.paths import TreePath, check_new_name
+from peerstor.uploads.digests import Digest
 
 TEXT = 1024
 """Characters that a fingerprint may have: enough for any digest and a path; the ledger stays small."""
@@ -69,6 +70,8 @@ class Stated:
         for text in (self.fingerprint, self.session):
             if text is not None and (len(text) > TEXT or not _is_unicode(text)):
                 raise BadRequest(f"A fingerprint or session is text of at most {TEXT} characters.")
+        if self.session == "":  # it would be everybody's who leaves it empty
+            raise BadRequest("A session is a random text that nobody else has; leave it out, or fill it in.")
 
 
 @frozen
@@ -97,6 +100,8 @@ class Record:
     :ivar offset: bytes in the part file when this was last noted; the file itself knows better while the machine
         has not restarted.
     :ivar synced: bytes that survive a power failure.
+    :ivar counted: bytes that count, whatever else the part file has: what lies behind them has yet to be checked
+        against its digest. None where all do.
     :ivar boot_id: the machine's boot during which the part file was last opened.
     :ivar beside: whether the part lies beside its target, on another file system than the private folder.
     :ivar created: seconds since the epoch.
@@ -104,6 +109,7 @@ class Record:
     :ivar digest: BLAKE3 in hex, from the state PUBLISHING on.
     :ivar final: the name that it got, from the state PUBLISHING on.
     :ivar replaced: whether it took an older file's place.
+    :ivar checked: the digest, as `str(Digest)`, that the whole file was checked against when it was published.
     """
 
     id: str
@@ -119,6 +125,8 @@ class Record:
     digest: str | None = None
     final: bytes | None = None
     replaced: bool = False
+    counted: int | None = None
+    checked: str | None = None
 
     def is_other(self, stated: Stated, offset: int) -> bool:
         """Tell whether a caller speaks of another file than the one that was begun.
@@ -159,6 +167,23 @@ class Record:
         """
         same = stated.fingerprint is None or stated.fingerprint == self.stated.fingerprint
         return self.state is State.DONE and same and size == self.offset
+
+    def confirm(self, said: Digest | None) -> None:
+        """Check a repeated `complete` against what is known of the file as it was published.
+
+        The file itself may be another one by now, so it is not asked.
+
+        :raise DigestMismatch: it was another.
+        :raise BadRequest: that digest was not looked at when it was published.
+        """
+        if said is None:
+            return
+        known = {f"blake3:{self.digest}", self.checked}
+        if str(said) in known:
+            return
+        if any(one is not None and one.startswith(f"{said.algorithm}:") for one in known):
+            raise DigestMismatch()
+        raise BadRequest("This is stored already, and was not checked by that digest then; its blake3 is known.")
 
     def answer(self) -> Completed:
         """How it was published; for the state DONE."""

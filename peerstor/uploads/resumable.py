@@ -1,10 +1,9 @@
 """What the verbs of a resumable upload do while they hold it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from attrs import evolve
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from peerstor.errors import (
@@ -20,14 +19,14 @@ from peerstor.errors import (
 )
 from peerstor.interfaces import IByteSource, IThreads
 from peerstor.tree.publish import Conflict
-from peerstor.uploads.disk import Disk
+from peerstor.uploads.appending import Appender, Chunk
+from peerstor.uploads.digests import Digest
 from peerstor.uploads.finishing import Finisher
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.loading import Visit
 from peerstor.uploads.parts import new_id
 from peerstor.uploads.records import Completed, Record, Stated, UploadKey
 from peerstor.uploads.shelf import Shelf
-from peerstor.uploads.sink import Sink
 from peerstor.uploads.writers import Holder, Upload
 
 _log = Logger()
@@ -40,12 +39,10 @@ class Resumable:
         self,
         *,
         shelf: Shelf,
+        appender: Appender,
         finisher: Finisher,
         ledger: Ledger,
-        disk: Disk,
-        threads: IThreads,
         ledger_threads: IThreads,
-        clock: IReactorTime,
         wall: Callable[[], float],
         max_upload: int | None,
         announce: Callable[[Completed, str, str | None], None],
@@ -56,12 +53,10 @@ class Resumable:
         """
         self._announce = announce
         self._shelf = shelf
+        self._appender = appender
         self._finisher = finisher
         self._ledger = ledger
-        self._disk = disk
-        self._threads = threads
         self._ledger_threads = ledger_threads
-        self._clock = clock
         self._wall = wall
         self._max_upload = max_upload
 
@@ -90,6 +85,7 @@ class Resumable:
         source: IByteSource,
         length: int | None,
         stated: Stated,
+        digests: Sequence[Digest],
     ) -> int:
         """See `Engine.append`."""
         _check(key, stated)
@@ -100,7 +96,7 @@ class Resumable:
             limit = self._check_room(upload, visit, length, stated)
             await self._begin(upload, stated)
             holder.check()
-            await self._write(holder, upload, source, length, limit)
+            await self._appender.take(holder, upload, Chunk(source, length, limit, digests))
             return upload.settled
 
     async def complete(
@@ -111,6 +107,7 @@ class Resumable:
         conflict: Conflict,
         may_replace: bool,
         stated: Stated,
+        said: Digest | None,
         address: str | None,
     ) -> Completed:
         """See `Engine.complete`."""
@@ -118,6 +115,7 @@ class Resumable:
         async with self._shelf.held(key, holder) as (upload, visit):
             record = upload.record
             if record is not None and record.answers(size, stated):
+                record.confirm(said)
                 return record.answer()
             if not visit.folder:
                 raise NoParent()
@@ -125,7 +123,9 @@ class Resumable:
             begun = upload.partial is None
             await self._begin(upload, stated)
             try:
-                done = await self._finisher.finish(holder, upload, conflict=conflict, may_replace=may_replace)
+                done = await self._finisher.finish(
+                    holder, upload, conflict=conflict, may_replace=may_replace, said=said
+                )
             except Fault:
                 if begun and upload.part is not None:
                     await self._shelf.drop(upload)
@@ -133,9 +133,9 @@ class Resumable:
         self._announce(done, key.principal, address)
         return done
 
-    async def abandon(self, holder: Holder, key: UploadKey) -> bool:
+    async def abandon(self, holder: Holder, key: UploadKey, stated: Stated) -> bool:
         """See `Engine.abandon`."""
-        _check(key, Stated())
+        _check(key, stated)
         async with self._shelf.held(key, holder) as (upload, _):
             if upload.partial is None:
                 return False
@@ -177,43 +177,6 @@ class Resumable:
             record = evolve(record, stated=known, offset=upload.settled)
             await self._ledger_threads.run(self._ledger.reopen, record)
             upload.record = record
-
-    async def _write(
-        self, holder: Holder, upload: Upload, source: IByteSource, length: int | None, limit: int | None
-    ) -> None:
-        part, mark, record, begin = upload.part, upload.mark, upload.record, upload.settled
-        assert part is not None and record is not None
-        sink = Sink(
-            part=part,
-            position=begin,
-            threads=self._threads,
-            clock=self._clock,
-            hasher=upload.hasher,
-            limit=limit,
-            progress=(lambda offset: None) if mark is None else mark.written,
-        )
-        holder.writes(sink)
-        fault: Fault | None = None
-        try:
-            await sink.take(source, length)
-        except OSError as error:
-            fault = await self._disk.fault_of_write(error, part.free)
-            raise fault from error
-        finally:
-            await self._settle(upload, sink.written, fault)
-
-    async def _settle(self, upload: Upload, written: int, fault: Fault | None) -> None:
-        """Record how far an upload has come, and forget what is in memory where the disk failed."""
-        record, mark = upload.record, upload.mark
-        assert record is not None
-        upload.settled = written
-        upload.record = evolve(record, offset=written, touched=self._wall())
-        await self._shelf.tell(self._ledger.note, record.id, offset=written, touched=upload.record.touched)
-        unsynced = mark is not None and mark.failed is not None
-        # A disk that is merely full knows what it has left; any other is looked at afresh.
-        merely_full = isinstance(fault, NoSpace) and fault.free is not None
-        if unsynced or (fault is not None and not merely_full):
-            await self._shelf.close(upload)
 
     # What the verbs refuse
 

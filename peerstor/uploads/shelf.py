@@ -81,6 +81,8 @@ class Shelf:
         upload.users += 1
         try:
             async with upload.held_by(holder):
+                # What is in memory may have come by a key of wider rights, or by the ledger's, which has none.
+                upload.key = key
                 visit = await self._visit(upload)
                 holder.has_looked()
                 yield upload, visit

@@ -35,7 +35,7 @@ a stale one has nothing in memory."""
 
 
 class Hasher(Protocol):
-    """A running digest."""
+    """A running digest, or several."""
 
     def update(self, data: bytes | bytearray, /) -> object:
         """Take the next bytes."""

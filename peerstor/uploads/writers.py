@@ -35,6 +35,7 @@ class Holder:
         self._brief = brief
         self._session = session
         self._sink: Sink | None = None
+        self._counted: int | None = None
         self._waiting: list[Deferred[None]] = []
         self._curious: list[Deferred[None]] = []
 
@@ -50,15 +51,20 @@ class Holder:
         if self.reason is not None:
             raise self.reason
 
-    def writes(self, sink: Sink) -> None:
-        """Note that it receives now; raises the reason to end, where one came before."""
+    def writes(self, sink: Sink, *, counted: int | None = None) -> None:
+        """Note that it receives now; raises the reason to end, where one came before.
+
+        :param counted: bytes that count meanwhile, where those that come have to be checked first.
+        """
         self.check()
-        self._sink = sink
+        self._sink, self._counted = sink, counted
 
     @property
     def written(self) -> int | None:
-        """The offset that its sink has reached, bytes; None where it has none."""
-        return None if self._sink is None else self._sink.written
+        """The offset that its sink has reached, as far as that counts, bytes; None where it has none."""
+        if self._sink is None or self._counted is not None:
+            return self._counted
+        return self._sink.written
 
     @property
     def ending(self) -> bool:
@@ -67,9 +73,9 @@ class Holder:
 
     def yields_to(self, other: "Holder") -> bool:
         """Whether another may take its place: it is silent, or it belongs to the same client."""
-        if self._sink is None:
-            return False
-        return self._sink.silence >= STALE or (self._session is not None and self._session == other._session)
+        if self._session is not None and self._session == other._session:
+            return True
+        return self._sink is not None and self._sink.silence >= STALE
 
     def released(self) -> Deferred[None]:
         """Fires when it holds the upload no longer."""

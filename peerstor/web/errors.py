@@ -61,6 +61,9 @@ TABLE: dict[type[errors.Fault], Row] = {
         "wrong_host",
         "This server doesn't know itself by that name. Its owner can allow it: --allow-host NAME",
     ),
+    errors.HttpsNeeded: Row(
+        403, "https_needed", "Nothing is taken here in clear. Use {address}", {"address": "address"}
+    ),
     errors.CrossSite: Row(403, "cross_site", "Requests from other sites are not allowed."),
     errors.LoginNeeded: Row(401, "login_needed", "Sign in first.", headers=_challenge),
     errors.Forbidden: Row(403, "forbidden", "Not allowed."),
@@ -83,6 +86,9 @@ TABLE: dict[type[errors.Fault], Row] = {
     errors.Busy: Row(409, "busy", "Another upload of this name is under way.", {"offset": "offset"}, _retry),
     errors.OtherUpload: Row(
         409, "other_upload", "A different file of this name was begun.", {"offset": "offset", "age": "age"}
+    ),
+    errors.DigestMismatch: Row(
+        400, "digest_mismatch", "The content is not what its digest says.", {"offset": "offset"}
     ),
     errors.NoSuchUpload: Row(409, "offset_mismatch", "The upload is at byte 0."),
     errors.BodyCut: Row(400, "cut", "The content ended before its end."),

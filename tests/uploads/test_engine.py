@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError
 
 from peerstor.errors import (
     BadName,
+    BadRequest,
     BodyCut,
     Busy,
     Exists,
@@ -374,6 +375,23 @@ class WritersTests(EngineCase):
         self.assertEqual(self.append(b"!", 5, session="s"), 6)
         self.failureResultOf(first, Busy)
 
+    def test_same_session_abandons(self) -> None:
+        """It may also drop what its older connection still writes; another session may not."""
+        source, first = self.begin(session="s")
+        source.send(b"hello")
+        self.fault(Busy, self.engine.abandon(key(), session="t"))
+        self.assertTrue(self.now(self.engine.abandon(key(), session="s")))
+        self.failureResultOf(first, Busy)
+        self.assertEqual(self.world.part_files(), [])
+
+    def test_odd_session(self) -> None:
+        """A session is text of bounded length; an empty one would be everybody's."""
+        for odd in ("", "s" * 1025, "\udc80"):
+            self.fault(BadRequest, self.engine.offset(key(), session=odd))
+            self.fault(BadRequest, self.engine.append(key(), offset=0, source=Body(b"x"), length=1, session=odd))
+            self.fault(BadRequest, self.completing(0, session=odd))
+            self.fault(BadRequest, self.engine.abandon(key(), session=odd))
+
     def test_client_leaves(self) -> None:
         """When the handler is cancelled, the prefix is still written and recorded, and the place is free once."""
         source, first = self.begin()
@@ -487,6 +505,17 @@ class SlowDiskTests(EngineCase):
         next_source.end()
         self.threads.release_all()
         self.assertEqual(self.successResultOf(second), 6)
+
+    def test_same_session_waits_for_what_it_began(self) -> None:
+        """A repeat of the same session while the first is still being published waits for it, and is told the same."""
+        self.now(self.engine.append(key(), offset=0, source=Body(b"hello"), length=5))
+        first = self.later(self.completing(5, session="s"))
+        self.threads.release()
+        self.failureResultOf(self.later(self.completing(5, session="t")), Busy)
+        again = self.later(self.completing(5, session="s"))
+        self.threads.release_all()
+        self.assertEqual(self.successResultOf(first), self.successResultOf(again))
+        self.assertEqual(self.names(), [b"file.bin"])
 
     def test_completing_goes_on_without_its_client(self) -> None:
         """A complete whose client leaves still publishes, and the repeat gets the answer."""
@@ -611,7 +640,7 @@ class EndAppendsTests(EngineCase):
         threads = HeldThreads()
         self.boot(threads=ImmediateThreads())
         source = Source()
-        self.patch(self.engine._resumable, "_threads", threads)
+        self.patch(self.engine._resumable._appender, "_threads", threads)
         waiting = self.later(self.engine.append(key(), offset=0, source=source, length=None))
         source.send(b"hello")
         ending = self.later(self.engine.end_appends())

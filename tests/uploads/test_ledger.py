@@ -56,7 +56,7 @@ class LedgerTests(SynchronousTestCase):
             evolve(row, offset=10, touched=9.0, synced=4, state=State.PUBLISHING, final=b"other", digest="d"),
         )
         self.assertEqual(self.ledger.publishing(), (row.key,))
-        done = evolve(found, state=State.DONE, replaced=True, touched=11.0)
+        done = evolve(found, state=State.DONE, replaced=True, touched=11.0, checked="sha-256:00")
         self.ledger.finish(done)
         self.assertEqual(self.ledger.find(row.key), done)
 
@@ -64,7 +64,7 @@ class LedgerTests(SynchronousTestCase):
         """An intent that came to nothing leaves a partial upload."""
         row = record()
         self.ledger.begin(row)
-        self.ledger.intend(row.id, final=b"x", digest="d", offset=10)
+        self.ledger.intend(row.id, final=b"x", digest="d", offset=10, checked="sha-256:00")
         changed = evolve(row, boot_id="next", offset=3, synced=3, stated=Stated(11, "other", None))
         self.ledger.reopen(changed)
         self.assertEqual(self.ledger.find(row.key), changed)
@@ -161,6 +161,21 @@ class LedgerTests(SynchronousTestCase):
             file.write(b"something else entirely" * 500)
         with self.assertRaises(StorageUnavailable):
             self.ledger.find(record().key)
+
+    def test_older_ledger(self) -> None:
+        """An older version's ledger is brought up to date, and its uploads go on."""
+        row = record()
+        self.ledger.begin(row)
+        self.ledger.close()
+        base = sqlite3.connect(self.folder + b"/uploads.db")
+        for statement in ("DROP COLUMN counted", "DROP COLUMN checked"):
+            base.execute(f"ALTER TABLE uploads {statement}")
+        base.execute("PRAGMA user_version = 1")
+        base.close()
+        self.assertEqual(self.ledger.find(row.key), row)
+        self.ledger.count(row.id, 3)
+        self.ledger.close()
+        self.assertEqual(self.ledger.find(row.key), evolve(row, counted=3))
 
     def test_without_fsync(self) -> None:
         """Where nothing is to be synced, rows are written all the same."""
