@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from typing import Any, Literal
+from urllib.parse import quote, unquote
 
 from attrs import field, frozen
 
@@ -123,6 +124,31 @@ def _host_name(value: str) -> str:
     return text
 
 
+def _base_path(value: str) -> str:
+    """Write a path below which everything stands: `/a/b`, percent-encoded; empty for none."""
+    segments = [_segment(part) for part in value.removeprefix("/").removesuffix("/").split("/")]
+    if value in ("", "/"):
+        return ""
+    if not all(segments):
+        raise StartupError(
+            f"--base-path must be a path as /files or /a/b, without blanks, '..', '?' and '#', not {value!r}."
+        )
+    return "".join(f"/{segment}" for segment in segments)
+
+
+def _segment(text: str) -> str:
+    """Percent-encode a segment of the base path, which may be so already; empty where it can't be one."""
+    if re.search("%(?![0-9A-Fa-f]{2})", text):
+        return ""
+    try:
+        plain = unquote(text, errors="strict")
+        encoded = quote(plain, safe="!$&()*+=:@~")
+    except UnicodeError:
+        return ""
+    odd = plain in (".", "..") or any(sign in "/?#\\" or sign.isspace() or ord(sign) < 32 for sign in plain)
+    return "" if odd or re.search("[\x7f-\x9f]", plain) else encoded
+
+
 def _cors(value: str | None) -> str | None:
     if value is None or value in ("*", "none"):
         return value
@@ -208,6 +234,42 @@ class Settings:
     strict_port: bool = _setting(
         False, "strict-port", None, LISTENING, "Take --port and no other: a port in use is an error."
     )
+    https: bool = _setting(
+        False,
+        "https",
+        None,
+        LISTENING,
+        "Speak HTTPS on --port. Who comes there in clear is sent to the same address with https.",
+    )
+    # TCP port; 0 lets the system choose; None is no HTTPS beside plain HTTP.
+    https_port: int | None = _setting(
+        None,
+        "https-port",
+        "PORT",
+        LISTENING,
+        "Speak HTTPS on this port, and plain HTTP on --port; 0 for any free one. When it is in use, the next free"
+        " one is taken, as with --port.",
+        converter=_optional(whole_number, "https-port", least=0, most=65535),
+    )
+    # Absolute path; None for a certificate of our own making.
+    cert: bytes | None = _setting(
+        None,
+        "cert",
+        "FILE",
+        LISTENING,
+        "The certificate for HTTPS (PEM), with those that lead to its root behind it, and the key too unless --key"
+        " names it; read again on SIGHUP. By default one is made, and renewed with the same key.",
+        converter=_optional(folder, "cert"),
+    )
+    # Absolute path; None where it lies with the certificate.
+    key: bytes | None = _setting(
+        None,
+        "key",
+        "FILE",
+        LISTENING,
+        "The certificate's private key (PEM), without a password.",
+        converter=_optional(folder, "key"),
+    )
     # Connections open at once from one address; 0 is no limit.
     max_connections_per_address: int = _setting(
         0,
@@ -217,6 +279,16 @@ class Settings:
         "Connections that one client address may have open at once; 0 sets no limit.",
         shown="0",
         converter=lambda value: whole_number(value, "max-connections-per-address", 0, 1_000_000),
+    )
+    # Percent-encoded, begins with `/` and doesn't end so; empty for none.
+    base_path: str = _setting(
+        "",
+        "base-path",
+        "PATH",
+        LISTENING,
+        "The path below which everything stands, as /files: for a proxy that shows this server below that path of"
+        " its own and passes the whole path on.",
+        converter=_base_path,
     )
 
     # Absolute path.
@@ -341,6 +413,27 @@ class Settings:
         shown="4",
         converter=lambda value: number(value, "drain", 0, 86400, " of seconds"),
     )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what can't be meant.
+
+        :raises StartupError: options contradict each other.
+        """
+        if self.https and self.https_port is not None:
+            raise StartupError(
+                "--https speaks HTTPS on --port, --https-port beside it: give one of them, not both."
+            )
+        if self.https_port and self.https_port == self.port:
+            raise StartupError("--https-port must be another one than --port. To have both on one: --https.")
+        if self.key is not None and self.cert is None:
+            raise StartupError("--key needs the certificate that it belongs to: --cert FILE.")
+        if self.cert is not None and not self.tls:
+            raise StartupError("--cert does nothing without HTTPS: add --https, or --https-port PORT.")
+
+    @property
+    def tls(self) -> bool:
+        """Whether HTTPS is spoken anywhere."""
+        return self.https or self.https_port is not None
 
     @property
     def upload_expiry_seconds(self) -> float:

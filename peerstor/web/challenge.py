@@ -29,8 +29,9 @@ def is_navigation(request: StreamingRequest) -> bool:
 def login_address(request: StreamingRequest, links: Links) -> str:
     """Give the address of the login page that leads back to where somebody was going (RFC 3986, section 3.4)."""
     # What was a form's answer is no place to come back to.
-    target = request.uri if request.method in (b"GET", b"HEAD") else request.path
-    return f"{links.own(LOGIN)}?next={quote(target.decode('latin-1'), safe='/')}"
+    seen = request.uri.decode("latin-1")
+    target = seen if request.method in (b"GET", b"HEAD") else seen.partition("?")[0]
+    return f"{links.own(LOGIN)}?next={quote(target, safe='/')}"
 
 
 def set_challenge(request: StreamingRequest, *, page: bool = False) -> None:

@@ -12,12 +12,12 @@ from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormBroken, FormReader, FormTooLarge
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IByteSource
-from peerstor.tree.paths import TreePath, check_new_name
+from peerstor.tree.paths import check_new_name
 from peerstor.tree.publish import Conflict
 from peerstor.uploads.engine import Engine
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission
-from peerstor.web.links import link_to
+from peerstor.web.links import Links
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages, set_page_headers
 from peerstor.web.parameters import conflict
@@ -34,11 +34,12 @@ class Forms:
         self._errors = errors
         self._pages = pages
 
-    async def answer(self, request: StreamingRequest, admission: Admission) -> bytes:
+    async def answer(self, request: StreamingRequest, admission: Admission, links: Links) -> bytes:
         """Store each file of the form in the folder that somebody was let into.
 
         A file that can't be stored doesn't keep the others from it.
 
+        :param links: of the view that the form stands in.
         :raise BadType: it is no such form.
         :raise BadRequest: it is malformed or truncated, or has no file; files before that are stored.
         """
@@ -51,7 +52,7 @@ class Forms:
         outcomes: list[dict[str, Any]] = []
 
         async def store(part: FilePart) -> None:
-            outcomes.append(await self._store(part, admission, wish, request.remote))
+            outcomes.append(await self._store(part, admission, wish, request.remote, links))
 
         def on_file(part: FilePart) -> Deferred[None]:
             return Deferred.fromCoroutine(store(part))
@@ -64,9 +65,11 @@ class Forms:
             raise BadRequest("The form is malformed or was cut off; files before that are stored.") from None
         if not outcomes:
             raise BadRequest("No file was chosen.")
-        return self._told(request, admission.path, outcomes)
+        return self._told(request, links.to(admission.path), outcomes)
 
-    async def _store(self, part: FilePart, admission: Admission, wish: Conflict, address: str) -> dict[str, Any]:
+    async def _store(
+        self, part: FilePart, admission: Admission, wish: Conflict, address: str, links: Links
+    ) -> dict[str, Any]:
         shown = part.filename.decode("utf-8", "replace")
         try:
             if b"\\" in part.filename:
@@ -91,13 +94,13 @@ class Forms:
         return {
             "name": shown,
             "status": 201,
-            "path": place.display(),
-            "href": link_to(place),
+            "path": links.seen(place).display(),
+            "href": links.to(place),
             "size": done.size,
             "blake3": done.digest,
         }
 
-    def _told(self, request: StreamingRequest, folder: TreePath, outcomes: list[dict[str, Any]]) -> bytes:
+    def _told(self, request: StreamingRequest, folder: str, outcomes: list[dict[str, Any]]) -> bytes:
         """Tell what became of each file: a browser by the listing, where all went well."""
         failed = [outcome for outcome in outcomes if "error" in outcome]
         status = failed[0]["status"] if len(failed) == len(outcomes) else 201
@@ -106,13 +109,13 @@ class Forms:
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
         if page and not failed:
             request.setResponseCode(303)
-            request.setHeader(b"location", link_to(folder).encode())
+            request.setHeader(b"location", folder.encode())
             request.setHeader(b"content-length", b"0")
             return b""
         request.setResponseCode(status)
         if page:
             set_page_headers(request)
-            body = self._pages.render("outcomes.html", back=link_to(folder), outcomes=outcomes)
+            body = self._pages.render("outcomes.html", back=folder, outcomes=outcomes)
         else:
             request.setHeader(b"content-type", b"application/json")
             body = json.dumps({"files": outcomes}).encode() + b"\n"

@@ -15,7 +15,7 @@ from peerstor.tree.entries import Entry, Page, list_page
 from peerstor.tree.paths import TreePath, quote_name
 from peerstor.tree.sandbox import Sandbox
 from peerstor.web.guard import Admission
-from peerstor.web.links import link_to
+from peerstor.web.links import Links
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages, set_page_headers
 from peerstor.web.parameters import number, text
@@ -90,13 +90,14 @@ class Listings:
         self._threads = threads
         self._pages = pages
 
-    async def answer(self, request: StreamingRequest, admission: Admission) -> bytes:
+    async def answer(self, request: StreamingRequest, admission: Admission, links: Links) -> bytes:
         """Answer GET or HEAD of a folder that exists.
 
+        :param links: of the view that it is shown in.
         :raise BadNumber, BadRequest: a parameter isn't one of those known.
         :raise NotFound: the folder vanished meanwhile.
         """
-        wanted, path = Wanted.of(request), admission.path
+        wanted = Wanted.of(request)
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
         request.setHeader(b"cache-control", b"no-cache")
         if wanted.form == "text/html":
@@ -107,14 +108,14 @@ class Listings:
             request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         if request.method == b"HEAD":  # nobody sees the entries, so nobody walks them
             return b""
-        body, following = await self._threads.run(self._render, wanted, admission)
+        body, following = await self._threads.run(self._render, wanted, admission, links)
         if following is not None:
-            target = f"{link_to(path)}{wanted.query(cursor=following)}"
+            target = f"{links.to(admission.path)}{wanted.query(cursor=following)}"
             request.setHeader(b"link", f'<{target}>; rel="next"'.encode())
         request.setHeader(b"content-length", b"%d" % len(body))
         return body
 
-    def drop(self, request: StreamingRequest, admission: Admission) -> bytes:
+    def drop(self, request: StreamingRequest, admission: Admission, links: Links) -> bytes:
         """Answer with the page of a folder that somebody may add files to and not see.
 
         Nothing on it depends on what is there.
@@ -125,14 +126,13 @@ class Listings:
         body = self._pages.render(
             "drop.html",
             visitor=admission.visitor,
-            here=link_to(admission.path),
             name=admission.path.name,
-            may_create=True,
+            **_uploading(admission.path, links, may_create=True),
         )
         request.setHeader(b"content-length", b"%d" % len(body))
         return body
 
-    def _render(self, wanted: Wanted, admission: Admission) -> tuple[bytes, str | None]:
+    def _render(self, wanted: Wanted, admission: Admission, links: Links) -> tuple[bytes, str | None]:
         path = admission.path
         page = list_page(
             self._sandbox,
@@ -143,42 +143,55 @@ class Listings:
             cursor=wanted.cursor,
         )
         if wanted.form == "application/json":
-            body = _json(path, page)
+            body = _json(path, page, links)
         elif wanted.form == "text/plain":
-            body = "".join(f"{href}\n" for href, _ in _linked(path, page)).encode()
+            body = "".join(f"{href}\n" for href, _ in _linked(path, page, links)).encode()
         else:
-            body = self._html(page, wanted, admission)
+            body = self._html(page, wanted, admission, links)
         return body, page.next
 
-    def _html(self, page: Page, wanted: Wanted, admission: Admission) -> bytes:
+    def _html(self, page: Page, wanted: Wanted, admission: Admission, links: Links) -> bytes:
         path = admission.path
         return self._pages.render(
             "listing.html",
             visitor=admission.visitor,
-            path=path,
-            crumbs=_crumbs(path),
-            rows=rows(_linked(path, page)),
+            top=(links.to(links.top), links.top.name),
+            crumbs=_crumbs(path, links),
+            rows=rows(_linked(path, page, links)),
             columns=_columns(wanted),
             first=wanted.cursor is None,
             first_page=wanted.query(),
             next_page=wanted.query(cursor=page.next) if page.next else None,
-            may_create=admission.may(Right.CREATE),
+            **_uploading(path, links, may_create=admission.may(Right.CREATE)),
         )
 
 
-def _linked(folder: TreePath, page: Page) -> Iterator[tuple[str, Entry]]:
+def _uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, Any]:
+    """Give what the templates for sending files ask for.
+
+    The upload API names a folder by its whole path, which a view of a part of the tree doesn't tell.
+    """
+    return {
+        "here": links.to(folder),
+        "folder": "".join(f"/{quote_name(part)}" for part in folder.parts) + "/",
+        "may_create": may_create,
+        "resumable": may_create and links.mount is None,
+    }
+
+
+def _linked(folder: TreePath, page: Page, links: Links) -> Iterator[tuple[str, Entry]]:
     """Give each entry with its link, whose beginning is made once."""
-    beginning = link_to(folder)
+    beginning = links.to(folder)
     for entry in page.entries:
         if folder.parts:
             yield f"{beginning}{quote_name(entry.name)}{'/' if entry.is_folder else ''}", entry
         else:  # at the top, names may clash with ours
-            yield link_to(folder.child(entry.name, slash=entry.is_folder)), entry
+            yield links.to(folder.child(entry.name, slash=entry.is_folder)), entry
 
 
-def _json(path: TreePath, page: Page) -> bytes:
+def _json(path: TreePath, page: Page, links: Links) -> bytes:
     told = {
-        "path": path.display(),
+        "path": links.seen(path).display(),
         "entries": [
             {
                 "name": entry.name.decode("utf-8", "replace"),
@@ -187,17 +200,18 @@ def _json(path: TreePath, page: Page) -> bytes:
                 "size": entry.size,
                 "mtime": seconds(entry),
             }
-            for href, entry in _linked(path, page)
+            for href, entry in _linked(path, page, links)
         ],
         "next": page.next,
     }
     return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _crumbs(path: TreePath) -> list[tuple[str, bytes]]:
-    """Give the link and the name of each folder above and including this one, without the root."""
-    folders = [TreePath(path.parts[: count + 1], slash=True) for count in range(len(path.parts))]
-    return [(link_to(folder), folder.name) for folder in folders]
+def _crumbs(path: TreePath, links: Links) -> list[tuple[str, bytes]]:
+    """Give the link and the name of each folder above and including this one, without the view's root."""
+    counts = range(len(links.root) + 1, len(path.parts) + 1)
+    folders = [TreePath(path.parts[:count], slash=True) for count in counts]
+    return [(links.to(folder), folder.name) for folder in folders]
 
 
 def _columns(wanted: Wanted) -> list[dict[str, str | None]]:

@@ -16,6 +16,7 @@ from peerstor.http.media import media_type
 from peerstor.http.phrases import phrase
 from peerstor.http.request import StreamingRequest
 from peerstor.web.display import visible
+from peerstor.web.links import Links
 
 PAGE_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -30,7 +31,11 @@ class Pages:
     the wrong one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, links: Links) -> None:
+        """Read all files.
+
+        :param links: of the server, for what every page links to.
+        """
         self._environment = Environment(
             loader=PackageLoader("peerstor.web", "templates"),
             autoescape=select_autoescape(default=True),
@@ -40,7 +45,8 @@ class Pages:
         self._static = _static_files()
         self.digest = hashlib.sha256(b"".join(k + v for k, v in sorted(self._static.items()))).hexdigest()[:16]
         self._environment.filters |= {"visible": visible}
-        self._environment.globals["static"] = lambda name: f"/-/static/{self.digest}/{name}"
+        self._environment.globals["static"] = lambda name: links.own(f"/-/static/{self.digest}/{name}")
+        self._environment.globals["own"] = links.own
 
     def static(self, digest: str, name: str) -> tuple[str, bytes]:
         """Give the media type and the bytes of a static file.

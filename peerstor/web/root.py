@@ -11,7 +11,9 @@ from peerstor.web.cors import Cors
 from peerstor.web.crosssite import SAFE_METHODS
 from peerstor.web.errors import Errors
 from peerstor.web.hosts import KnownHosts
-from peerstor.web.links import tree_part
+from peerstor.web.https import HttpsOnly
+from peerstor.web.links import Links
+from peerstor.web.redirects import redirect
 
 PARAMETERS_AT_MOST = 100
 
@@ -26,19 +28,30 @@ class Root(Resource):
     isLeaf = True
 
     def __init__(
-        self, *, hosts: KnownHosts, cors: Cors, errors: Errors, tree: Resource, own: Mapping[bytes, Resource]
+        self,
+        *,
+        hosts: KnownHosts,
+        links: Links,
+        cors: Cors,
+        errors: Errors,
+        tree: Resource,
+        own: Mapping[bytes, Resource],
+        https: HttpsOnly | None = None,
     ) -> None:
         """Make the root.
 
         :param tree: the face of the storage tree; it sees one address, `/`.
         :param own: the other faces, by the beginning of the addresses below `/api/` and `/-/` that they serve.
+        :param https: answers whoever comes in clear; None where that is served like any other.
         """
         super().__init__()
         self._hosts = hosts
+        self._links = links
         self._cors = cors
         self._errors = errors
         self._tree = tree
         self._own = own
+        self._https = https
 
     def render(self, request: StreamingRequest) -> bytes | int:
         """Answer a request, or have a face do it."""
@@ -46,17 +59,38 @@ class Root(Resource):
         request.setHeader(b"x-content-type-options", b"nosniff")
         try:
             self._hosts.check(request.authority)
+            if self._https is not None and not request.secure:
+                return self._https.answer(request)
             if request.method in SAFE_METHODS:
                 self._cors.set_headers(request)
             if request.uri.count(b"&") >= PARAMETERS_AT_MOST:
                 raise BadRequest("There are too many parameters.")
+            if not self._enter(request):
+                return redirect(request, self._links.own("/"))
             answer: bytes | int = self._face_of(request).render(request)
         except Exception as error:
             return self._errors.answer(request, error)
         return answer
 
+    def _enter(self, request: StreamingRequest) -> bool:
+        """Take the base off a request's path, so that nobody below has to know of it.
+
+        :return: False for an address that only leads to the base.
+        :raise NotFound: the address is outside of it.
+        """
+        if request.path == b"*":  # OPTIONS of the whole server
+            return True
+        inner = self._links.inner(request.path)
+        if not inner:
+            if inner is None and request.path != b"/":
+                raise NotFound()
+            return False
+        request.path = inner
+        request.postpath = (request.postpath or [])[self._links.base.count("/") :]
+        return True
+
     def _face_of(self, request: StreamingRequest) -> Resource:
-        if tree_part(request.path) is not None:
+        if request.path == b"*" or Links().tree_part(request.path) is not None:
             request.prepath, request.postpath = [], [b""]
             return self._tree
         try:
@@ -74,4 +108,4 @@ def path_of(request: StreamingRequest) -> TreePath:
 
     :raise BadPath: it can't name anything.
     """
-    return TreePath.from_url(tree_part(request.path) or b"")
+    return TreePath.from_url(Links().tree_part(request.path) or b"")

@@ -23,6 +23,7 @@ from peerstor.web.files import Files
 from peerstor.web.forms import Forms
 from peerstor.web.guard import Guard
 from peerstor.web.hosts import KnownHosts
+from peerstor.web.https import HttpsOnly
 from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
@@ -64,9 +65,9 @@ def build_root(
     :param wall: the time, seconds since the epoch.
     :param audit: told of what isn't a change of the tree: who signs in, what is shared.
     """
-    pages = Pages()
+    links = Links(settings.base_path)
+    pages = Pages(links=links)
     errors = Errors(pages=pages)
-    links = Links()
     authentication = Authentication(
         keyring=keyring,
         level=settings.anonymous,
@@ -89,6 +90,7 @@ def build_root(
         guard=guard,
         errors=errors,
         cors=cors,
+        links=links,
         sandbox=sandbox,
         publisher=publisher,
         engine=engine,
@@ -99,13 +101,14 @@ def build_root(
         forms=Forms(engine=engine, errors=errors, pages=pages),
         listeners=listeners,
     )
-    uploads = UploadsFace(guard=guard, errors=errors, cors=cors, engine=engine)
+    uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, engine=engine)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
     login = LoginFace(
         guard=guard, errors=errors, cors=cors, pages=pages, links=links, authentication=authentication
     )
     return Root(
         hosts=KnownHosts(own=(socket.gethostname(),), allowed=settings.allow_host),
+        links=links,
         cors=cors,
         errors=errors,
         tree=tree.routes.resource(tree),
@@ -115,4 +118,5 @@ def build_root(
             b"/-/login": login.routes.resource(login),
             b"/-/logout": login.routes.resource(login),
         },
+        https=HttpsOnly(clock=clock) if settings.https else None,
     )

@@ -16,13 +16,15 @@ from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
 from peerstor.web.conditions import conditions, refuse_coding
 from peerstor.web.cors import Cors
+from peerstor.web.digests import WHOLE, sent_digests
 from peerstor.web.errors import Errors
 from peerstor.web.files import Files, Reading, read_small
 from peerstor.web.forms import Forms
 from peerstor.web.guard import Admission, Guard
-from peerstor.web.links import link_to
+from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.negotiation import wanted_type
+from peerstor.web.redirects import redirect
 from peerstor.web.root import path_of
 from peerstor.web.routes import Routes
 
@@ -41,6 +43,7 @@ class TreeFace:
         guard: Guard,
         errors: Errors,
         cors: Cors,
+        links: Links,
         sandbox: Sandbox,
         publisher: Publisher,
         engine: Engine,
@@ -60,6 +63,7 @@ class TreeFace:
         self.guard = guard
         self.errors = errors
         self.cors = cors
+        self._links = links
         self._sandbox = sandbox
         self._publisher = publisher
         self._engine = engine
@@ -81,8 +85,8 @@ class TreeFace:
             if not opened.is_folder:
                 return await self._files.answer(request, path.name, reading)
         if not path.slash:
-            return _redirect_to_folder(request, path)
-        return await self._listings.answer(request, admission)
+            return self._redirect_to_folder(request, path)
+        return await self._listings.answer(request, admission, self._links)
 
     @routes.on("/", "PUT", needs=Right.CREATE, at=path_of)
     async def put(self, request: StreamingRequest, admission: Admission) -> bytes:
@@ -106,13 +110,14 @@ class TreeFace:
             by=admission.principal.name,
             address=request.remote,
             check=lambda found: self._check_replacing(headers, admission, found),
+            digests=sent_digests(headers, WHOLE),
         )
         if admission.blind:
             request.setResponseCode(201)
             request.setHeader(b"content-length", b"0")
             return b""
         request.setResponseCode(204 if done.replaced else 201)
-        request.setHeader(b"location", link_to(done.path).encode())
+        request.setHeader(b"location", self._links.to(done.path).encode())
         if done.stat is not None:
             request.setHeader(b"etag", entity_tag(done.stat).encode())
         if not done.replaced:
@@ -140,9 +145,9 @@ class TreeFace:
             if not opened.is_folder:
                 raise MethodRefused(FILE_METHODS)
         if not path.slash:
-            return _redirect_to_folder(request, path)
+            return self._redirect_to_folder(request, path)
         refuse_coding(request.requestHeaders)
-        return await self._forms.answer(request, admission)
+        return await self._forms.answer(request, admission, self._links)
 
     def _open(self, path: TreePath) -> Reading:
         return read_small(self._sandbox.open(path))
@@ -152,10 +157,10 @@ class TreeFace:
         if not admission.path.slash:
             if all(admission.path.parts != grant.parts for grant in admission.principal.grants):
                 self.guard.require(admission, Right.READ)
-            return _redirect_to_folder(request, admission.path)
+            return self._redirect_to_folder(request, admission.path)
         if wanted_type(request.requestHeaders, ("text/plain", "application/json", "text/html")) != "text/html":
             self.guard.require(admission, Right.READ)
-        return self._listings.drop(request, admission)
+        return self._listings.drop(request, admission, self._links)
 
     def _check_replacing(self, headers: Headers, admission: Admission, found: os.stat_result | None) -> None:
         """Refuse what the right or a condition forbids: before the body, and again when it is to be published."""
@@ -165,12 +170,6 @@ class TreeFace:
             self.guard.require(admission, Right.CHANGE)
         conditions(headers)(found)
 
-
-def _redirect_to_folder(request: StreamingRequest, path: TreePath) -> bytes:
-    """Send a client to the folder's own address; not for ever, since it may become a file."""
-    _, mark, query = request.uri.partition(b"?")
-    request.setResponseCode(307)
-    request.setHeader(b"location", link_to(TreePath(path.parts, slash=True)).encode() + mark + query)
-    request.setHeader(b"cache-control", b"no-store")
-    request.setHeader(b"content-length", b"0")
-    return b""
+    def _redirect_to_folder(self, request: StreamingRequest, path: TreePath) -> bytes:
+        """Send a client to the folder's own address; not for ever, since it may become a file."""
+        return redirect(request, self._links.to(TreePath(path.parts, slash=True)))

@@ -12,9 +12,10 @@ from peerstor.uploads.engine import Engine
 from peerstor.uploads.records import UploadKey
 from peerstor.web.conditions import refuse_coding
 from peerstor.web.cors import Cors
+from peerstor.web.digests import CONTENT, said_digest, sent_digests
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard
-from peerstor.web.links import link_to
+from peerstor.web.links import Links
 from peerstor.web.parameters import conflict, number, required, required_number, text
 from peerstor.web.routes import Routes
 
@@ -30,17 +31,23 @@ class UploadsFace:
 
     routes = Routes()
 
-    def __init__(self, *, guard: Guard, errors: Errors, cors: Cors, engine: Engine) -> None:
+    def __init__(self, *, guard: Guard, errors: Errors, cors: Cors, links: Links, engine: Engine) -> None:
         self.guard = guard
         self.errors = errors
         self.cors = cors
+        self._links = links
         self._engine = engine
 
     @routes.on("/api/upload/offset", "GET", needs=Right.CREATE, at=_target)
     async def offset(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Tell how many bytes have arrived."""
         key = _key(request, admission)
-        offset = await self._engine.offset(key, size=number(request, b"size"), fingerprint=_fingerprint(request))
+        offset = await self._engine.offset(
+            key,
+            size=number(request, b"size"),
+            fingerprint=_text(request, b"fingerprint"),
+            session=_text(request, b"session"),
+        )
         return _json(request, {"offset": offset})
 
     @routes.on("/api/upload/chunk", "POST", needs=Right.CREATE, at=_target)
@@ -55,7 +62,9 @@ class UploadsFace:
             source=IByteSource(request.body),
             length=request.body.length,
             size=size,
-            fingerprint=_fingerprint(request),
+            fingerprint=_text(request, b"fingerprint"),
+            session=_text(request, b"session"),
+            digests=sent_digests(request.requestHeaders, CONTENT),
         )
         return _json(request, {"nextOffset": following})
 
@@ -69,14 +78,16 @@ class UploadsFace:
             # What is there already is nothing that a drop folder tells of.
             conflict=Conflict.RENAME if admission.blind else wish,
             may_replace=admission.may(Right.CHANGE),
-            fingerprint=_fingerprint(request),
+            fingerprint=_text(request, b"fingerprint"),
+            session=_text(request, b"session"),
+            digest=said_digest(request),
             address=request.remote,
         )
         shown = admission.path if admission.blind else done.path
         told = {
             "status": "ok",
             "path": shown.display(),
-            "href": link_to(shown),
+            "href": self._links.to(shown),
             "size": done.size,
             "blake3": done.digest,
         }
@@ -85,7 +96,7 @@ class UploadsFace:
     @routes.on("/api/upload/abandon", "POST", needs=Right.CREATE, at=_target)
     async def abandon(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Drop what has arrived."""
-        abandoned = await self._engine.abandon(_key(request, admission))
+        abandoned = await self._engine.abandon(_key(request, admission), session=_text(request, b"session"))
         return _json(request, {"status": "ok", "abandoned": abandoned})
 
 
@@ -94,8 +105,8 @@ def _key(request: StreamingRequest, admission: Admission) -> UploadKey:
     return UploadKey(admission.principal.name, folder.joined, required(request, b"name"), within=folder.within)
 
 
-def _fingerprint(request: StreamingRequest) -> str | None:
-    value = text(request, b"fingerprint")
+def _text(request: StreamingRequest, name: bytes) -> str | None:
+    value = text(request, name)
     return None if value is None else value.decode("utf-8", "surrogateescape")
 
 

@@ -66,7 +66,7 @@ class ResumableTest(SlowCase):
         entries = self.page.evaluate("Object.entries(localStorage)")
         self.assertEqual(len(entries), 1)
         (key, value), *_ = entries
-        _, name, fingerprint = json.loads(key.removeprefix("peerstor:upload:"))
+        _, name, fingerprint = json.loads(key.removeprefix("peerstor:upload: "))
         return {"name": name, "fingerprint": fingerprint, "size": json.loads(value)["size"]}
 
     def test_plain_run(self) -> None:

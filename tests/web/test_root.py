@@ -6,6 +6,7 @@ from twisted.web.resource import Resource
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.hosts import KnownHosts
+from peerstor.web.links import Links
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
 from tests.http.test_channel import head, statuses
@@ -26,7 +27,7 @@ class RootTests(SynchronousTestCase):
         """Any defect of ours is one kind of answer: 500 with an id, and no trace but in the log."""
         c = Plain(lambda request: None)
         c.site.resource = Root(
-            hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*", closed=lambda: False), errors=Errors(pages=Pages()),
+            links=Links(), hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*", closed=lambda: False), errors=Errors(pages=Pages(links=Links())),
             tree=Broken(), own={},
         )  # fmt: skip
         c.send(head("GET") * 2)

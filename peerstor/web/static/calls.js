@@ -1,3 +1,5 @@
+import { BASE } from "./base.js";
+
 /** @import { Answer, Send } from "./transport.js" */
 
 /** Seconds of silence after which a call counts as lost. Storing a large file waits for the disk. */
@@ -100,7 +102,7 @@ export class Calls {
    * @returns {Promise<Record<string, unknown>>}
    */
   async #call(method, call, { silence = SILENCE, ...rest }) {
-    const url = `/api/upload/${call}${call.includes("?") ? "&" : "?"}${this.#query}`;
+    const url = `${BASE}/api/upload/${call}${call.includes("?") ? "&" : "?"}${this.#query}`;
     const answer = await this.#send({ method, url, silence, ...rest });
     if (answer.status !== 200) {
       throw new Refusal(answer);

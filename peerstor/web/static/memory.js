@@ -1,4 +1,7 @@
-const PREFIX = "peerstor:upload:";
+import { BASE } from "./base.js";
+
+/** What other servers at the same host remember begins in another way: no base holds a blank. */
+const PREFIX = `peerstor:upload:${BASE} `;
 
 /** Milliseconds after which the server has dropped an unfinished upload, as it is set by default. */
 const KEPT = 7 * 24 * 3600 * 1000;

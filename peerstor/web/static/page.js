@@ -27,7 +27,7 @@ class UploadsOnPage {
     this.#section = section;
     this.#list = find(section, "#running", HTMLElement);
     this.#chooser = find(document, "#chosen", HTMLInputElement);
-    this.#folder = treePath(section.dataset.folder ?? "/");
+    this.#folder = section.dataset.folder ?? "/";
     this.#unfinished = new Unfinished({
       folder: this.#folder,
       memory: this.#memory,
@@ -145,15 +145,6 @@ class UploadsOnPage {
       }
     });
   }
-}
-
-/**
- * Give the path in the tree of a folder that is linked to by a prefix.
- *
- * @param {string} href
- */
-function treePath(href) {
-  return href.startsWith("/-/tree/") ? href.slice("/-/tree".length) : href;
 }
 
 /**
