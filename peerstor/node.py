@@ -15,12 +15,15 @@ from twisted.logger import Logger
 from peerstor.access.keyring import Keyring
 from peerstor.daemon.accesslog import AccessLog
 from peerstor.daemon.auditlog import NoAudit
+from peerstor.daemon.certificate import KeptCertificate
 from peerstor.daemon.listen import Listening
+from peerstor.daemon.reloading import Reloading
 from peerstor.daemon.threads import Threads
 from peerstor.errors import Fault, Stopping
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
+from peerstor.tls import build_tls
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
@@ -64,6 +67,8 @@ class Node(Service):
         site: StreamingSite,
         listening: Listening,
         access_log: AccessLog | None,
+        reloading: Reloading | None = None,
+        certificate: KeptCertificate | None = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
@@ -76,6 +81,8 @@ class Node(Service):
         self._site = site
         self._listening = listening
         self._access_log = access_log
+        self._reloading = reloading
+        self._certificate = certificate
         self._sweeping = LoopingCall(self._sweep_if_due)
         self._sweeping.clock = reactor
         self._started: Deferred[None] | None = None
@@ -84,6 +91,11 @@ class Node(Service):
     def has_tokens(self) -> bool:
         """Whether there is any token to sign in with."""
         return self._keyring.any
+
+    @property
+    def certificate_lines(self) -> list[str]:
+        """What people compare before they trust a certificate of our own making; nothing without HTTPS."""
+        return self._certificate.identity.lines() if self._certificate is not None else []
 
     def privilegedStartService(self) -> None:
         """Take over the sockets, while that is still allowed."""
@@ -94,8 +106,12 @@ class Node(Service):
         """Open what must be opened after the fork and the change of user."""
         super().startService()
         self._private.write_pid()
+        if self._reloading is not None:
+            self._reloading.start()
         for pool in self._pools:
             pool.start()
+        if self._certificate is not None:
+            self._certificate.start()
         if self._access_log is not None:
             self._access_log.start()
         self._keyring.start()
@@ -144,6 +160,8 @@ class Node(Service):
         await self._listening.stopService()
         if self._sweeping.running:
             self._sweeping.stop()
+        if self._certificate is not None:
+            self._certificate.stop()
         self._site.begin_stopping()
         cut_at = self._reactor.seconds() + self._settings.drain
         await self._finish(Deferred.fromCoroutine(self._engine.end_appends()), cut_at)
@@ -160,6 +178,8 @@ class Node(Service):
         for pool in self._pools:
             pool.stop(max(0.0, end_at - self._reactor.seconds()))
         self._private.close()
+        if self._reloading is not None:  # last: the signal shall not kill what is ending in good order
+            self._reloading.stop()
 
     async def _end(self) -> None:
         if self._started is not None:
@@ -178,10 +198,13 @@ class Node(Service):
         return over()
 
 
-def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> Node:
+def build(
+    settings: Settings, sockets: list[socket.socket], reactor: Any, *, secure: Sequence[socket.socket] = ()
+) -> Node:
     """Build a node and claim its storage.
 
-    :param sockets: bound and listening.
+    :param sockets: of --port, bound and listening.
+    :param secure: of --https-port, bound and listening.
     :raise StartupError: the storage can't be used, or is in use.
     """
     private, sandbox = _open_storage(settings)
@@ -256,7 +279,22 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> Nod
         capacity=_capacity(),
         full=lambda full: listening.set_full(full),
     )
-    listening = Listening(reactor=reactor, sockets=sockets, factory=cast(Any, site))
+    tls = None
+    if settings.tls:
+        tls = build_tls(
+            settings=settings,
+            state=state,
+            instance_id=private.instance_id,
+            site=site,
+            threads=disk,
+            reactor=reactor,
+        )
+    listening = Listening(
+        reactor=reactor,
+        sockets=sockets,
+        factory=cast(Any, tls.either if tls is not None and settings.https else site),
+        secure=None if tls is None else (secure, tls.secure),
+    )
     return Node(
         reactor=reactor,
         settings=settings,
@@ -269,6 +307,8 @@ def build(settings: Settings, sockets: list[socket.socket], reactor: Any) -> Nod
         site=site,
         listening=listening,
         access_log=access_log,
+        reloading=Reloading(reactor=reactor, actions=[] if tls is None else [tls.certificate.reload]),
+        certificate=None if tls is None else tls.certificate,
     )
 
 

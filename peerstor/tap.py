@@ -141,21 +141,21 @@ def makeService(options: Options) -> IService:
     :raises SystemExit: with one line when PeerStor can't start.
     """
     twistd: Mapping[str, Any] = options.parent if options.parent is not None else {"nodaemon": True}
-    sockets: list[socket.socket] = []
+    opened: list[socket.socket] = []
     try:
-        return _assemble(options.settings, twistd, sockets)
+        return _assemble(options.settings, twistd, opened)
     except StartupError as error:
         line = str(error)
     except (StorageUnavailable, OSError) as error:
         # The storage can go between two looks at it.
         reason = error.reason if isinstance(error, StorageUnavailable) else error.strerror or str(error)
         line = f"The storage folder can't be used: {reason.rstrip('.')}."
-    for listener in sockets:
+    for listener in opened:
         listener.close()
     raise SystemExit(f"peerstor: {line}")
 
 
-def _assemble(settings: Settings, twistd: Mapping[str, Any], sockets: list[socket.socket]) -> IService:
+def _assemble(settings: Settings, twistd: Mapping[str, Any], opened: list[socket.socket]) -> IService:
     # Not at the top: importing Klein, which node does, installs the default reactor, and twistd's --reactor
     # is only obeyed until then.
     from twisted.internet import reactor
@@ -165,24 +165,32 @@ def _assemble(settings: Settings, twistd: Mapping[str, Any], sockets: list[socke
     raise_descriptor_limit()
     with acting_as(twistd.get("uid"), twistd.get("gid")):
         prepare(settings)
-    sockets += listen(settings.host, settings.port, strict=settings.strict_port)
+    secure: list[socket.socket] = []
+    if settings.https_port is not None:  # first, so that a --port that moves on doesn't take it
+        secure = listen(settings.host, settings.https_port, strict=settings.strict_port, option="https-port")
+        opened += secure
+    sockets = listen(settings.host, settings.port, strict=settings.strict_port)
+    opened += sockets
     with acting_as(twistd.get("uid"), twistd.get("gid")):
-        built = node.build(settings, sockets, reactor)
+        built = node.build(settings, sockets, reactor, secure=secure)
     services = MultiService()
     IService(built).setServiceParent(services)
-    _announcement(settings, sockets, twistd, tokens=built.has_tokens).setServiceParent(services)
+    lines = [
+        *access_lines(sockets, scheme="https" if settings.https else "http"),
+        *access_lines(secure, scheme="https"),
+        *built.certificate_lines,
+    ]
+    beyond = beyond_loopback([*sockets, *secure])
+    warning = open_warning(settings.anonymous or "create", beyond_loopback=beyond, tokens=built.has_tokens)
+    _announcement(lines, warning, twistd).setServiceParent(services)
     return services
 
 
-def _announcement(
-    settings: Settings, sockets: Sequence[socket.socket], twistd: Mapping[str, Any], *, tokens: bool
-) -> Announcement:
+def _announcement(lines: Sequence[str], warning: str | None, twistd: Mapping[str, Any]) -> Announcement:
     foreground = _in_foreground(twistd)
     return Announcement(
-        lines=access_lines(sockets),
-        warning=open_warning(
-            settings.anonymous or "create", beyond_loopback=beyond_loopback(sockets), tokens=tokens
-        ),
+        lines=lines,
+        warning=warning,
         # Not sys.stdout: twistd puts its log there, with a time and a prefix to every line.
         output=_standard_output() if foreground else None,
         in_log=not foreground or _logs_elsewhere(twistd),

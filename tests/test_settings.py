@@ -55,6 +55,9 @@ class RefusalTests(SynchronousTestCase):
         """A value that isn't allowed is refused with one line that names the option and the value."""
         wrong = {
             "port": ["65536", "-1", "+80", "8_0", " 80", "８０", "", "http", "80.0"],
+            "https_port": ["65536", "-1", "https", ""],
+            "cert": [""],
+            "key": [""],
             "max_connections_per_address": ["-1", "many"],
             "gzip_threshold": ["1.5M", "-1", "10X", "", "9223372036854775808", "8388608T", "K"],
             "max_upload": ["0", "none", "0x10"],
@@ -86,6 +89,22 @@ class RefusalTests(SynchronousTestCase):
                     self.assertIn(f"--{name.replace('_', '-')} ", text)
                     self.assertNotIn("\n", text)
                     self.assertTrue(text.endswith("."))
+
+    def test_https(self) -> None:
+        """Options of HTTPS that contradict each other, or do nothing, are refused; one line says which."""
+        for words, wrong in (
+            ("not both", {"https": True, "https_port": 8443}),
+            ("another one than --port", {"port": 8443, "https_port": 8443}),
+            ("--cert FILE", {"https": True, "key": "k"}),
+            ("--https-port PORT", {"cert": "c", "key": "k"}),
+        ):
+            with self.subTest(wrong=wrong):
+                with self.assertRaises(StartupError) as caught:
+                    Settings(**wrong)  # type: ignore[arg-type]
+                self.assertIn(words, str(caught.exception))
+        self.assertFalse(Settings().tls)
+        self.assertTrue(Settings(https_port=0, port=0).tls)
+        self.assertTrue(Settings(https=True, cert="c").tls)
 
     def test_a_secret_stays_one(self) -> None:
         """The secret of --token shows neither in what is printed of the settings nor in its refusal."""

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import socket
 import sys
 import types
@@ -169,7 +170,9 @@ class MakeServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = scratch_folder(self)
         self.built: list[tuple[Settings, list[socket.socket]]] = []
-        self.node = Service()
+        self.node: Any = Service()
+        self.node.has_tokens = False
+        self.node.certificate_lines = []
         self.give_node(self.build)
         self.patch(tap, "raise_descriptor_limit", lambda: None)
         self.output = io.StringIO()
@@ -194,10 +197,13 @@ class MakeServiceTests(SynchronousTestCase):
         peerstor.node = stand_in  # type: ignore[attr-defined,unused-ignore]
         self.addCleanup(setattr, peerstor, "node", attribute)
 
-    def build(self, settings: Settings, sockets: list[socket.socket], reactor: object) -> IService:
-        for one in sockets:
+    def build(
+        self, settings: Settings, sockets: list[socket.socket], reactor: object, *, secure: list[socket.socket]
+    ) -> IService:
+        for one in sockets + secure:
             self.addCleanup(one.close)
         self.built.append((settings, sockets))
+        self.secure = secure
         return self.node
 
     def options(self, *arguments: str, **twistd: object) -> Options:
@@ -223,6 +229,35 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIs(services[0], self.node)
         self.assertIsInstance(services[-1], Announcement)
 
+    def announced(self, *arguments: str) -> list[str]:
+        """Give the lines, with the ports that were taken written as `PLAIN` and `SECURE`."""
+        announcement = list(makeService(self.options(*arguments)))[-1]  # type: ignore[call-overload]
+        ports = {f":{one.getsockname()[1]}": ":PLAIN" for one in self.built[-1][1]}
+        ports |= {f":{one.getsockname()[1]}": ":SECURE" for one in self.secure}
+        return [re.sub(r":\d+$", lambda found: ports[found[0]], line) for line in announcement._lines]
+
+    def test_said_of_https(self) -> None:
+        """Each port is told with what is spoken there, plain HTTP first, then what people compare."""
+        self.assertEqual(self.announced(), ["Access at: http://127.0.0.1:PLAIN"])
+        self.node.certificate_lines = ["Key: k", "Certificate: c"]
+        compared = ["Key: k", "Certificate: c"]
+        self.assertEqual(self.announced("--https"), ["Access at: https://127.0.0.1:PLAIN", *compared])
+        self.assertEqual(
+            self.announced("--https-port", "0"),
+            ["Access at: http://127.0.0.1:PLAIN", "Access at: https://127.0.0.1:SECURE", *compared],
+        )
+
+    def test_two_ports(self) -> None:
+        """A --port that is taken moves on past --https-port, which is refused by its own name when strict."""
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            port = busy.getsockname()[1]
+            makeService(self.options("--port", str(port), "--https-port", str(port + 1)))
+            (plain,), (secure,) = self.built[-1][1], self.secure
+            self.assertNotEqual(plain.getsockname()[1], secure.getsockname()[1])
+            with self.assertRaises(SystemExit) as caught:
+                makeService(self.options("--https-port", str(port), "--strict-port"))
+            self.assertIn("choose another --https-port.", str(caught.exception.code))
+
     def test_said_once(self) -> None:
         """In the foreground the lines stand bare on standard output; in the log too when that is a file."""
         for twistd, printed, logged in (
@@ -233,22 +268,24 @@ class MakeServiceTests(SynchronousTestCase):
             ({"nodaemon": False}, False, True),
         ):
             with self.subTest(twistd=twistd):
-                announced = tap._announcement(parsed(), [], self.options(**twistd).parent or {})
+                announced = tap._announcement([], None, self.options(**twistd).parent or {})
                 self.assertEqual((announced._output is not None, announced._in_log), (printed, logged))
 
     def test_refusals_are_one_line(self) -> None:
         """What the node or a check refuses ends in SystemExit with its line, and the sockets are closed."""
         kept: list[socket.socket] = []
 
-        def refuse(settings: Settings, sockets: list[socket.socket], reactor: object) -> IService:
-            kept.extend(sockets)
+        def refuse(
+            settings: Settings, sockets: list[socket.socket], reactor: object, *, secure: list[socket.socket]
+        ) -> IService:
+            kept.extend(sockets + secure)
             raise StartupError("The storage is already served by process 7.")
 
         self.give_node(refuse)
         with self.assertRaises(SystemExit) as caught:
-            makeService(self.options())
+            makeService(self.options("--https-port", "0"))
         self.assertEqual(caught.exception.code, "peerstor: The storage is already served by process 7.")
-        self.assertEqual([one.fileno() for one in kept], [-1])
+        self.assertEqual([one.fileno() for one in kept], [-1, -1])
 
     def test_storage_that_goes(self) -> None:
         """A storage that goes between the check and its use is one line as well."""
@@ -258,7 +295,7 @@ class MakeServiceTests(SynchronousTestCase):
         ):
             with self.subTest(fault=fault):
 
-                def fail(*_: object, fault: Exception = fault) -> IService:
+                def fail(*_: object, fault: Exception = fault, **__: object) -> IService:
                     raise fault
 
                 self.give_node(fail)

@@ -30,6 +30,7 @@ class InterfaceAddress:
 def access_lines(
     sockets: Sequence[socket.socket],
     *,
+    scheme: str = "http",
     machine: Callable[[], Iterable[InterfaceAddress]] | None = None,
     outward: Callable[[], Sequence[IPAddress]] | None = None,
 ) -> list[str]:
@@ -38,6 +39,7 @@ def access_lines(
     The one that a browser on the LAN would use stands first, loopback last.
 
     :param sockets: the sockets that listen.
+    :param scheme: what is spoken there, `http` or `https`.
     :param machine: tells the machine's addresses.
     :param outward: tells from which addresses the machine talks to the world.
     """
@@ -47,16 +49,16 @@ def access_lines(
     for listener in sockets:
         where, port = listener.getsockname()[:2]
         for address in _shown(ip_address(where), machine, outward):
-            line = f"Access at: {base_url(address, port)}"
+            line = f"Access at: {base_url(address, port, scheme)}"
             if line not in lines:
                 lines.append(line)
     return lines
 
 
-def base_url(address: IPAddress, port: int) -> str:
+def base_url(address: IPAddress, port: int, scheme: str = "http") -> str:
     """Write the URL of the server at `address`, without a final `/` (RFC 3986, section 3.2.2; RFC 6874)."""
     text = str(address).replace("%", "%25")
-    return f"http://[{text}]:{port}" if address.version == 6 else f"http://{text}:{port}"
+    return f"{scheme}://[{text}]:{port}" if address.version == 6 else f"{scheme}://{text}:{port}"
 
 
 def beyond_loopback(sockets: Sequence[socket.socket]) -> bool:

@@ -28,13 +28,19 @@ Address = tuple[socket.AddressFamily, str, int]
 
 
 def listen(
-    host: str, port: int, *, strict: bool = False, who: Callable[[int], str | None] = holder_of
+    host: str,
+    port: int,
+    *,
+    strict: bool = False,
+    option: str = "port",
+    who: Callable[[int], str | None] = holder_of,
 ) -> list[socket.socket]:
     """Bind `host` and listen, on `port` or the next free one.
 
     :param host: an address or a name of this machine; `::` takes IPv4 too.
     :param port: TCP port; 0 takes any free one.
     :param strict: take `port` or nothing.
+    :param option: the one that names the port, for the message.
     :param who: tells who holds a port, for the message.
     :return: one socket for each address of `host`, non-blocking and listening on the same port. They are
         closed by whoever adopts them.
@@ -49,8 +55,8 @@ def listen(
                 _log.warn("{reason} Port {port} is taken instead.", reason=_in_use(port, who), port=candidate)
             return sockets
     if strict or port in (0, last):
-        raise StartupError(f"{_in_use(port, who)} Stop it, or choose another --port.")
-    raise StartupError(f"{_in_use(port, who)} So are all up to {last}. Choose another --port.")
+        raise StartupError(f"{_in_use(port, who)} Stop it, or choose another --{option}.")
+    raise StartupError(f"{_in_use(port, who)} So are all up to {last}. Choose another --{option}.")
 
 
 class Listening(Service):
@@ -61,21 +67,31 @@ class Listening(Service):
     """
 
     def __init__(
-        self, *, reactor: IReactorSocket, sockets: Sequence[socket.socket], factory: ServerFactory
+        self,
+        *,
+        reactor: IReactorSocket,
+        sockets: Sequence[socket.socket],
+        factory: ServerFactory,
+        secure: tuple[Sequence[socket.socket], ServerFactory] | None = None,
     ) -> None:
+        """Make the service.
+
+        :param factory: of the connections that come by `sockets`.
+        :param secure: further sockets, and the factory of the connections that come by those.
+        """
         self._reactor = reactor
-        self._sockets = list(sockets)
-        self._factory = factory
+        self._sockets = [(listener, factory) for listener in sockets]
+        if secure is not None:
+            self._sockets += [(listener, secure[1]) for listener in secure[0]]
         self._ports: list[Any] = []  # IListeningPort, and reads like any descriptor
 
     def privilegedStartService(self) -> None:
         """Hand the sockets over, and close our copies of them."""
         super().privilegedStartService()
         while self._sockets:
-            with self._sockets.pop(0) as listener:
-                self._ports.append(
-                    self._reactor.adoptStreamPort(listener.fileno(), listener.family, self._factory)
-                )
+            listener, factory = self._sockets.pop(0)
+            with listener:
+                self._ports.append(self._reactor.adoptStreamPort(listener.fileno(), listener.family, factory))
 
     def set_full(self, full: bool) -> None:
         """Stop accepting for as long as the process has no descriptors to spare; the kernel queues meanwhile."""
@@ -91,7 +107,7 @@ class Listening(Service):
         """Stop accepting; fires when every port is closed. Connections that are open stay."""
         super().stopService()
         ports, self._ports = self._ports, []
-        for listener in self._sockets:
+        for listener, _ in self._sockets:
             listener.close()
         self._sockets = []
         stopping = gatherResults([maybeDeferred(port.stopListening) for port in ports])

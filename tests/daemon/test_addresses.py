@@ -58,6 +58,8 @@ class AccessLinesTests(SynchronousTestCase):
         """The line is exactly `Access at: http://<ip>:<port>`."""
         bound = BoundSocket("192.168.1.5", 8081)
         self.assertEqual(access_lines([bound]), ["Access at: http://192.168.1.5:8081"])  # type: ignore[list-item]
+        secure = access_lines([bound], scheme="https")  # type: ignore[list-item]
+        self.assertEqual(secure, ["Access at: https://192.168.1.5:8081"])
 
     def test_default_route_first(self) -> None:
         """The address of the default route stands first, container bridges almost last, loopback last."""

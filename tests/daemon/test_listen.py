@@ -210,6 +210,18 @@ class ListeningTests(SynchronousTestCase):
         self.assertEqual(reactor.adoptedPorts, [(number, socket.AF_INET, factory)])
         self.assertEqual(sockets[0].fileno(), -1)
 
+    def test_two_factories(self) -> None:
+        """The sockets of HTTPS get a factory of their own, and are closed with the others."""
+        reactor = MemoryReactor()
+        plain, secure = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+        numbers = [plain[0].fileno(), secure[0].fileno()]
+        one, other = (ServerFactory.forProtocol(Protocol) for _ in range(2))
+        Listening(reactor=reactor, sockets=plain, factory=one, secure=(secure, other)).privilegedStartService()
+        self.assertEqual(
+            [(port[0], port[2]) for port in reactor.adoptedPorts], list(zip(numbers, (one, other), strict=True))
+        )
+        self.assertEqual([plain[0].fileno(), secure[0].fileno()], [-1, -1])
+
     def test_stops(self) -> None:
         """Stopping closes every port, also those that were never adopted."""
         sockets = listen("127.0.0.1", 0)
