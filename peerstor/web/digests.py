@@ -1,7 +1,7 @@
 """What a request says that its bytes add up to: the fields of RFC 9530, and `digest=`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from twisted.web.http_headers import Headers
 
@@ -49,7 +49,7 @@ def said_digest(request: StreamingRequest) -> Digest | None:
     raise BadRequest("digest must be sha-256:, sha-512: or blake3: and all the digits of the digest in hex.")
 
 
-def _read(field: bytes, lines: list[bytes]) -> list[Digest]:
+def _read(field: bytes, lines: Sequence[bytes]) -> list[Digest]:
     try:
         members = digest_members(lines)
         return [Digest(name, members[name] or b"") for name in CHECKED if name in members]

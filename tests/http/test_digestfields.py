@@ -1,6 +1,6 @@
 """Rules of reading the fields of RFC 9530."""
 
-from contextlib import suppress
+import contextlib
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,5 +42,5 @@ class DigestFieldTests(SynchronousTestCase):
     )
     def test_anything(self, lines: list[bytes]) -> None:
         """Whatever comes is read or refused."""
-        with suppress(DigestFieldBroken):
+        with contextlib.suppress(DigestFieldBroken):
             self.assertIsInstance(digest_members(lines), dict)
