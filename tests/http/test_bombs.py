@@ -126,7 +126,7 @@ class Pipelining(SynchronousTestCase):
         kinds = ["fast", "slow", "slow", "fast", "early", "slow", "fast"] * 20
         for packet in (b"".join(map(self.request, range(140), kinds)), b""):
             c.send(packet)
-        c.clock.pump([1] * 70)
+        c.clock.pump([1] * 125)
         answers = re.findall(rb"answer (\d+);", c.received())
         self.assertEqual(answers, [b"%d" % number for number in range(140)])
         self.assertEqual(len(c.requests), 140)
