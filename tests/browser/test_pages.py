@@ -10,7 +10,7 @@ FAULTS = """() => {
     if (!document.title.trim()) faults.push("no title");
     if (all("h1").length !== 1) faults.push(`${all("h1").length} main headings`);
     if (all("main").length !== 1) faults.push("no main landmark");
-    for (const field of all("input")) {
+    for (const field of all("input:not([type=hidden])")) {
         if (!field.labels.length && !field.ariaLabel) faults.push(`no label: ${field.outerHTML}`);
     }
     for (const element of all("a, button, th, nav, table caption")) {
