@@ -394,6 +394,17 @@ class Settings:
         converter=_cors,
     )
 
+    # seconds; None says nothing of it.
+    hsts: int | None = _setting(
+        None,
+        "hsts",
+        "SECONDS",
+        ACCESS,
+        "Have browsers that came by HTTPS use nothing else for this host name, for so many seconds (0 takes it"
+        " back). By default none is told so.",
+        converter=_optional(whole_number, "hsts", least=0, most=315_360_000, unit=" of seconds"),
+    )
+
     # Absolute path; None is no access log.
     access_log: bytes | None = _setting(
         None,

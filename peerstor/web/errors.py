@@ -12,6 +12,7 @@ from peerstor import errors
 from peerstor.http.phrases import phrase
 from peerstor.http.ranges import unsatisfied_range
 from peerstor.http.request import StreamingRequest
+from peerstor.web.headers import NOTHING, PRIVATE
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages
 
@@ -172,7 +173,9 @@ class Errors:
         request.setResponseCode(status)
         for name, value in headers.items():
             request.setHeader(name, value)
-        request.setHeader(b"cache-control", b"no-cache")
+        private = request.responseHeaders.getRawHeaders(b"cache-control") == [PRIVATE]
+        request.setHeader(b"cache-control", PRIVATE if private else b"no-cache")
+        request.setHeader(b"content-security-policy", NOTHING)
         kind = "application/json"
         if not request.path.startswith(b"/api/"):
             request.responseHeaders.addRawHeader(b"vary", b"Accept")

@@ -119,10 +119,11 @@ class Files:
     @staticmethod
     def _describe(request: StreamingRequest, name: bytes, kind: str) -> None:
         request.setHeader(b"accept-ranges", b"bytes")
-        request.setHeader(b"cache-control", b"no-cache")
         request.setHeader(b"content-type", kind.encode())
         if active(kind):
             request.setHeader(b"content-security-policy", SANDBOXED)
+        else:  # a browser shows it by means of its own, which a policy would only hinder
+            request.responseHeaders.removeHeader(b"content-security-policy")
         if flag(request, b"download"):
             request.setHeader(b"content-disposition", disposition(name))
 

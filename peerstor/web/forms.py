@@ -17,9 +17,10 @@ from peerstor.tree.publish import Conflict
 from peerstor.uploads.engine import Engine
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission
+from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.negotiation import wanted_type
-from peerstor.web.pages import Pages, set_page_headers
+from peerstor.web.pages import Pages
 from peerstor.web.parameters import conflict
 
 ENDS_ALL = (503, 507)
@@ -105,7 +106,6 @@ class Forms:
         failed = [outcome for outcome in outcomes if "error" in outcome]
         status = failed[0]["status"] if len(failed) == len(outcomes) else 201
         page = wanted_type(request.requestHeaders, ("application/json", "text/html")) == "text/html"
-        request.setHeader(b"cache-control", b"no-cache")
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
         if page and not failed:
             request.setResponseCode(303)

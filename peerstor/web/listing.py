@@ -15,9 +15,10 @@ from peerstor.tree.entries import Entry, Page, list_page
 from peerstor.tree.paths import TreePath, quote_name
 from peerstor.tree.sandbox import Sandbox
 from peerstor.web.guard import Admission
+from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.negotiation import wanted_type
-from peerstor.web.pages import Pages, set_page_headers
+from peerstor.web.pages import Pages
 from peerstor.web.parameters import number, text
 from peerstor.web.rows import rows, seconds
 
@@ -99,7 +100,6 @@ class Listings:
         """
         wanted = Wanted.of(request)
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
-        request.setHeader(b"cache-control", b"no-cache")
         if wanted.form == "text/html":
             set_page_headers(request)
         elif wanted.form == "application/json":
@@ -122,7 +122,6 @@ class Listings:
         """
         set_page_headers(request)
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
-        request.setHeader(b"cache-control", b"no-cache")
         body = self._pages.render(
             "drop.html",
             visitor=admission.visitor,

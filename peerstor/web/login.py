@@ -12,8 +12,9 @@ from peerstor.web.cookies import clear_cookie, set_cookie
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard
+from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
-from peerstor.web.pages import Pages, set_page_headers
+from peerstor.web.pages import Pages
 from peerstor.web.parameters import text
 from peerstor.web.routes import Routes
 from peerstor.web.visitors import home_of

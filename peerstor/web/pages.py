@@ -16,12 +16,8 @@ from peerstor.http.media import media_type
 from peerstor.http.phrases import phrase
 from peerstor.http.request import StreamingRequest
 from peerstor.web.display import visible
+from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
-
-PAGE_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 class Pages:
@@ -67,14 +63,6 @@ class Pages:
         set_page_headers(request)
         title = phrase(status).decode()
         return self.render("error.html", status=status, title=title, message=message)
-
-
-def set_page_headers(request: StreamingRequest) -> None:
-    """Set what every page of our own has: nothing runs on it but our own scripts, and nobody frames it."""
-    request.setHeader(b"content-type", b"text/html; charset=utf-8")
-    request.setHeader(b"content-security-policy", PAGE_POLICY)
-    # Not no-referrer: our own form would then send `Origin: null`, and be refused.
-    request.setHeader(b"referrer-policy", b"same-origin")
 
 
 def _static_files() -> Mapping[bytes, bytes]:

@@ -10,6 +10,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.web.cors import Cors
 from peerstor.web.crosssite import SAFE_METHODS
 from peerstor.web.errors import Errors
+from peerstor.web.headers import set_common_headers
 from peerstor.web.hosts import KnownHosts
 from peerstor.web.https import HttpsOnly
 from peerstor.web.links import Links
@@ -37,12 +38,14 @@ class Root(Resource):
         tree: Resource,
         own: Mapping[bytes, Resource],
         https: HttpsOnly | None = None,
+        hsts: int | None = None,
     ) -> None:
         """Make the root.
 
         :param tree: the face of the storage tree; it sees one address, `/`.
         :param own: the other faces, by the beginning of the addresses below `/api/` and `/-/` that they serve.
         :param https: answers whoever comes in clear; None where that is served like any other.
+        :param hsts: see `set_common_headers`.
         """
         super().__init__()
         self._hosts = hosts
@@ -52,11 +55,11 @@ class Root(Resource):
         self._tree = tree
         self._own = own
         self._https = https
+        self._hsts = hsts
 
     def render(self, request: StreamingRequest) -> bytes | int:
         """Answer a request, or have a face do it."""
-        request.setHeader(b"server", b"PeerStor")
-        request.setHeader(b"x-content-type-options", b"nosniff")
+        set_common_headers(request, hsts=self._hsts)
         try:
             self._hosts.check(request.authority)
             if self._https is not None and not request.secure:

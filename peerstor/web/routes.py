@@ -15,7 +15,8 @@ from peerstor.access.rights import Right
 from peerstor.http.request import StreamingRequest
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
-from peerstor.web.guard import Guard, Place
+from peerstor.web.guard import Admission, Guard, Place
+from peerstor.web.headers import set_privacy_headers
 
 Handler = Callable[..., Awaitable[bytes]]
 
@@ -59,9 +60,11 @@ class Routes:
                 self.needs[rule, method] = needs
 
             async def guarded(face: Face, request: StreamingRequest, **arguments: Any) -> bytes:
-                return await face.guard.run(
-                    request, needs, at, lambda admission: handler(face, request, admission, **arguments)
-                )
+                def handle(admission: Admission) -> Awaitable[bytes]:
+                    set_privacy_headers(request, admission.principal)
+                    return handler(face, request, admission, **arguments)
+
+                return await face.guard.run(request, needs, at, handle)
 
             guarded.__name__ = handler.__name__
             self._app.route(rule, methods=list(names))(guarded)

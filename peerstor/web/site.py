@@ -119,4 +119,5 @@ def build_root(
             b"/-/logout": login.routes.resource(login),
         },
         https=HttpsOnly(clock=clock) if settings.https else None,
+        hsts=settings.hsts,
     )

@@ -113,6 +113,5 @@ def _text(request: StreamingRequest, name: bytes) -> str | None:
 def _json(request: StreamingRequest, value: dict[str, Any]) -> bytes:
     body = json.dumps(value).encode() + b"\n"
     request.setHeader(b"content-type", b"application/json")
-    request.setHeader(b"cache-control", b"no-cache")
     request.setHeader(b"content-length", b"%d" % len(body))
     return body
