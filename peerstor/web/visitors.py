@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from peerstor.access.rights import Principal, Right
+from peerstor.access.sessions import Sessions
 from peerstor.tree.paths import TreePath
 from peerstor.web.links import Links
 
@@ -13,6 +14,7 @@ class Visitor:
 
     :param name: of the principal.
     :param signed_in: whether they can sign out.
+    :param can_sign_out: whether they did so by a session, which a browser can end.
     :param can_sign_in: whether there is any token to sign in with.
     :param home: the address of the folder that they see first.
     :param may_share: whether they may make links for others, anywhere.
@@ -20,6 +22,7 @@ class Visitor:
 
     name: str
     signed_in: bool
+    can_sign_out: bool
     can_sign_in: bool
     home: str
     may_share: bool
@@ -30,6 +33,7 @@ class Visitor:
         return cls(
             name=principal.name,
             signed_in=principal.signed_in,
+            can_sign_out=(principal.credential or "").startswith(f"{Sessions.kind}:"),
             can_sign_in=can_sign_in,
             home=links.to(home_of(principal)),
             may_share=principal.may_somewhere(Right.SHARE),
