@@ -122,6 +122,7 @@ class StreamingChannel(HTTPChannel):
         self.persistent = False
         if self._phase in (Phase.IDLE, Phase.HEAD):
             self._phase = Phase.CLOSING
+            self._deadline.set(self.site.timeouts.goodbye, self._give_up)
             self.loseConnection()
 
     # Reading.

@@ -15,6 +15,7 @@ class Timeouts:
     :param held: for which a body may wait for its consumer; a bound on our own faults.
     :param response: without the client taking a byte of the answer.
     :param linger: for which an unwanted body is read and discarded before the connection is closed.
+    :param goodbye: for the client's own end of TLS, when the server stops and nothing is under way.
     :param check: between two looks at a busy connection: the precision of `body` and `response`.
     """
 
@@ -26,4 +27,5 @@ class Timeouts:
     held: float = 300.0
     response: float = 60.0
     linger: float = 5.0
+    goodbye: float = 0.5
     check: float = 5.0

@@ -779,6 +779,16 @@ class SecureTests(Cases, SynchronousTestCase):
             c.clock.advance(1.5)
             self.assertTrue(c.wire.aborted, end)
 
+    def test_stop_without_a_goodbye(self) -> None:
+        """At the end of the server an idle connection is closed in half a second, whatever its client does."""
+        c = self.make(answer)
+        c.send(head("GET"))
+        c._exchange = lambda: None  # type: ignore[method-assign]
+        c.site.begin_stopping()
+        self.assertFalse(c.wire.aborted)
+        c.clock.advance(0.6)
+        self.assertTrue(c.wire.aborted)
+
     def test_last_answer_that_is_taken_slowly(self) -> None:
         """A client that still takes the last answer is not cut for want of a goodbye; one that stops is."""
         c = self.make(answer)

@@ -7,9 +7,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 from OpenSSL._util import lib
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web import http
+from twisted.web.resource import Resource
 from zope.interface.verify import verifyObject
 
+from peerstor.http.site import StreamingSite
 from peerstor.http.tls import GROUPS, NoCommonProtocol, ServerContexts, reason_of, server_context
 from tests.certificates import Authority, Issued, new_key
 
@@ -148,6 +152,12 @@ class HandshakeTests(SynchronousTestCase):
 
 
 class ContextTests(SynchronousTestCase):
+    def test_offers(self) -> None:
+        """The site offers HTTP/1.1 and nothing else, whether twisted could speak HTTP/2 or not."""
+        for enabled in (True, False):
+            self.patch(http, "H2_ENABLED", enabled)
+            self.assertEqual(StreamingSite(Resource(), reactor=Clock()).acceptableProtocols(), [b"http/1.1"])
+
     def test_contract(self) -> None:
         """It is what twisted asks for the TLS side of connections."""
         verifyObject(IOpenSSLServerConnectionCreator, ServerContexts(context()))
