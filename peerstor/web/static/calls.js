@@ -30,6 +30,8 @@ export class Refusal extends Error {
  * @property {string} fingerprint
  */
 
+/** @typedef {Identity & { session: string }} Stated random, so that a client takes its own older connection over */
+
 /** @typedef {{ path: string, href: string }} Stored where the file stands now */
 
 /** The four calls of the upload API for one file. Each states size and fingerprint, so that two files never mix. */
@@ -38,11 +40,11 @@ export class Calls {
   #send;
 
   /**
-   * @param {Identity} identity
+   * @param {Stated} stated
    * @param {Send} send
    */
-  constructor({ folder, name, size, fingerprint }, send) {
-    this.#query = `dir=${folder}&${new URLSearchParams({ name, size: String(size), fingerprint })}`;
+  constructor({ folder, name, size, fingerprint, session }, send) {
+    this.#query = `dir=${folder}&${new URLSearchParams({ name, size: String(size), fingerprint, session })}`;
     this.#send = send;
   }
 

@@ -8,7 +8,10 @@ const KEPT = 7 * 24 * 3600 * 1000;
 
 /** @import { Identity } from "./calls.js" */
 
-/** @typedef {Identity & { sent: number, touched: number }} Remembered bytes sent; milliseconds since the epoch */
+/**
+ * @typedef {Identity & { session: string, sent: number, touched: number }} Remembered bytes sent; milliseconds since
+ *   the epoch
+ */
 
 /** Remembers unfinished uploads past a reload. Where the browser keeps nothing, nothing is remembered. */
 export class Memory {
@@ -21,12 +24,13 @@ export class Memory {
 
   /**
    * @param {Identity} identity
+   * @param {string} session
    * @param {number} sent bytes
    */
-  remember(identity, sent) {
+  remember(identity, session, sent) {
     const { size } = identity;
     try {
-      this.#storage?.setItem(keyOf(identity), JSON.stringify({ size, sent, touched: Date.now() }));
+      this.#storage?.setItem(keyOf(identity), JSON.stringify({ size, session, sent, touched: Date.now() }));
     } catch {
       // full: the upload itself doesn't need it
     }
@@ -42,7 +46,16 @@ export class Memory {
    * @returns {number} bytes sent; 0 where nothing is known
    */
   sent(identity) {
-    return this.in(identity.folder).find((known) => keyOf(known) === keyOf(identity))?.sent ?? 0;
+    return this.#known(identity)?.sent ?? 0;
+  }
+
+  /**
+   * Give the session of an earlier visit, so that the server takes this one for the same client; else a new one.
+   *
+   * @param {Identity} identity
+   */
+  session(identity) {
+    return this.#known(identity)?.session ?? randomText();
   }
 
   /**
@@ -68,6 +81,11 @@ export class Memory {
     }
     return found.sort((a, b) => a.touched - b.touched);
   }
+
+  /** @param {Identity} identity */
+  #known(identity) {
+    return this.in(identity.folder).find((known) => keyOf(known) === keyOf(identity));
+  }
 }
 
 /** @returns {Storage | null} the browser's storage; null where it is switched off */
@@ -77,6 +95,12 @@ export function storage() {
   } catch {
     return null;
   }
+}
+
+/** 128 random bits in hex; `crypto.randomUUID` is absent on plain HTTP beyond loopback. */
+function randomText() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** @param {Identity} identity */
@@ -92,10 +116,10 @@ function keyOf({ folder, name, fingerprint }) {
 function parse(key, value) {
   try {
     const [folder, name, fingerprint] = JSON.parse(key.slice(PREFIX.length));
-    const { size, sent, touched } = JSON.parse(value ?? "");
+    const { size, session, sent, touched } = JSON.parse(value ?? "");
     const numbers = [size, sent, touched].every(Number.isFinite);
-    const texts = [folder, name, fingerprint].every((text) => typeof text === "string");
-    return numbers && texts ? { folder, name, fingerprint, size, sent, touched } : null;
+    const texts = [folder, name, fingerprint, session].every((text) => typeof text === "string");
+    return numbers && texts ? { folder, name, fingerprint, size, session, sent, touched } : null;
   } catch {
     return null;
   }

@@ -49,6 +49,7 @@ export class Upload {
   #transfer = /** @type {Transfer | null} */ (null);
   #discardOther = false;
   #remembered = 0;
+  #session = "";
   #owned = false;
   #running = false;
 
@@ -137,7 +138,8 @@ export class Upload {
     this.#become("reading");
     const { name, size } = this.file;
     this.identity = { folder: this.#folder, name, size, fingerprint: await fingerprintOf(this.file) };
-    const calls = new Calls(this.identity, this.#send);
+    this.#session = this.#memory.session(this.identity);
+    const calls = new Calls({ ...this.identity, session: this.#session }, this.#send);
     const transfer = new Transfer({
       file: this.file,
       calls,
@@ -189,7 +191,7 @@ export class Upload {
       (now || (bytes < this.size && Date.now() - this.#remembered > REMEMBER_EVERY))
     ) {
       this.#remembered = Date.now();
-      this.#memory.remember(this.identity, bytes);
+      this.#memory.remember(this.identity, this.#session, bytes);
     }
   }
 

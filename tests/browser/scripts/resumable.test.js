@@ -7,7 +7,7 @@ import { ConnectionLost } from "../../../peerstor/web/static/transport.js";
 
 /** @import { Answer, Question } from "../../../peerstor/web/static/transport.js" */
 
-const IDENTITY = { folder: "/a%20b/", name: "ü&?.bin", size: 10, fingerprint: "f" };
+const STATED = { folder: "/a%20b/", name: "ü&?.bin", size: 10, fingerprint: "f", session: "s&" };
 
 /** A server that keeps one upload, and fails as it is told to. */
 class Server {
@@ -26,9 +26,10 @@ class Server {
     const call = pathname.split("/").at(-1) ?? "";
     this.asked.push(call);
     assert.equal(searchParams.get("dir"), "/a b/");
-    assert.equal(searchParams.get("name"), IDENTITY.name);
+    assert.equal(searchParams.get("name"), STATED.name);
     assert.equal(searchParams.get("size"), "10");
     assert.equal(searchParams.get("fingerprint"), "f");
+    assert.equal(searchParams.get("session"), "s&");
     const mishap = this.mishaps[call]?.shift();
     if (mishap === "call lost") throw new ConnectionLost();
     if (mishap && mishap !== "answer lost") return mishap;
@@ -74,7 +75,7 @@ function transfer(server, { allSent, rest } = {}) {
   const waited = /** @type {number[]} */ ([]);
   const made = new Transfer({
     file: new Blob(["0123456789"]),
-    calls: new Calls(IDENTITY, server.send),
+    calls: new Calls(STATED, server.send),
     backoff: new Backoff(() => 0.5),
     rest: rest ?? (async (seconds) => void waited.push(seconds)),
     observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
