@@ -136,13 +136,19 @@ class House:
         """Send bytes on a connection of their own and take the first final answer apart."""
         channel, wire = self.connect()
         channel.dataReceived(data)
-        for _ in range(2000):
-            self.clock.advance(0)
+        self.settle()
         received = wire.value()
         channel.connectionLost(Failure(ConnectionError()))
         while received.startswith(b"HTTP/1.1 100 "):
             received = received.partition(b"\r\n\r\n")[2]
         return _taken_apart(received)
+
+    def settle(self) -> None:
+        """Let everything happen that is due now."""
+        for _ in range(2000):
+            if all(call.getTime() > self.clock.seconds() for call in self.clock.getDelayedCalls()):
+                return
+            self.clock.advance(0)
 
     def ask(
         self, method: str, target: str | bytes, body: bytes | None = None, headers: dict[str, str] | None = None
