@@ -57,6 +57,22 @@ def read_secret(folder: bytes, name: bytes) -> bytes | None:
         raise _unusable(shown, "read", error) from None
 
 
+def make_private(path: bytes) -> None:
+    """Make a file unless it is there, and close it to others. Blocks.
+
+    For databases: SQLite gives its journals the same permissions. Where those don't hold nothing is raised.
+
+    :raise OSError: it can't be made or opened.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(fd).st_mode & 0o077:
+            with contextlib.suppress(PermissionError):
+                os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
+
+
 def _replace(folder_fd: int, name: bytes, content: bytes, shown: str) -> None:
     new = name + b".%s.new" % secrets.token_hex(8).encode()
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=folder_fd)

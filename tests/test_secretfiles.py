@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor import secretfiles
 from peerstor.errors import StartupError
-from peerstor.secretfiles import read_secret, write_secret
+from peerstor.secretfiles import make_private, read_secret, write_secret
 from tests.scratch import scratch_folder
 
 
@@ -99,3 +99,18 @@ class SecretFileTests(SynchronousTestCase):
             make(path)
             self.refusal(read_secret)
             (os.rmdir if os.path.isdir(path) else os.unlink)(path)
+
+
+class MakePrivateTests(SynchronousTestCase):
+    def test_made_and_narrowed(self) -> None:
+        """A database is its owner's alone from its first moment on, and one that was open to others is closed."""
+        folder = os.fsencode(scratch_folder(self))
+        made, wide = os.path.join(folder, b"made"), os.path.join(folder, b"wide")
+        with open(wide, "wb") as file:
+            file.write(b"kept")
+        os.chmod(wide, 0o644)
+        for path in (made, wide):
+            make_private(path)
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        with open(wide, "rb") as file:
+            self.assertEqual(file.read(), b"kept")

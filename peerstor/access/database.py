@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from peerstor.errors import Fault, NoSpace, StartupError, StorageUnavailable
+from peerstor.secretfiles import make_private
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -27,6 +28,28 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX sessions_identity ON sessions (identity, used)",
         "CREATE INDEX sessions_used ON sessions (used)",
+    ),
+    (
+        """
+        CREATE TABLE shares (
+            id TEXT NOT NULL PRIMARY KEY, parts BLOB NOT NULL, folder INTEGER NOT NULL, mode TEXT NOT NULL,
+            maker TEXT NOT NULL, made_by TEXT NOT NULL, created REAL NOT NULL, expires REAL, password TEXT,
+            max_downloads INTEGER, max_bytes INTEGER, note TEXT NOT NULL,
+            downloads INTEGER NOT NULL, bytes INTEGER NOT NULL
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE share_visits (
+            share TEXT NOT NULL, visit BLOB NOT NULL, counted REAL NOT NULL, PRIMARY KEY (share, visit)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE deliveries (
+            number INTEGER PRIMARY KEY, share TEXT NOT NULL, at REAL NOT NULL, address TEXT NOT NULL,
+            sender TEXT NOT NULL, note TEXT NOT NULL, files TEXT NOT NULL, count INTEGER NOT NULL
+        )
+        """,
+        "CREATE INDEX deliveries_share ON deliveries (share, number)",
     ),
 )
 """What makes each version of the schema out of the one before, as statements; `user_version` counts them.
@@ -135,7 +158,7 @@ class Database:
         return self._base
 
     def _open(self) -> None:
-        _make_private(self._path)
+        make_private(self._path)
         base = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
         try:
             # EXTRA: a token that was revoked stays so also after a power cut.
@@ -200,14 +223,3 @@ class Database:
     @property
     def _shown(self) -> str:
         return self._path.decode("utf-8", "backslashreplace")
-
-
-def _make_private(path: bytes) -> None:
-    """Make the file unless it is there, and close it to others. SQLite gives its journal the same permissions."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        if os.fstat(fd).st_mode & 0o077:
-            with contextlib.suppress(PermissionError):
-                os.fchmod(fd, 0o600)
-    finally:
-        os.close(fd)

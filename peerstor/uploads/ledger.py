@@ -1,5 +1,6 @@
 """The ledger: one row for each upload, in SQLite, so that an upload survives the process."""
 
+import errno
 import math
 import os
 import sqlite3
@@ -10,6 +11,7 @@ from contextlib import closing
 from typing import Any
 
 from peerstor.errors import Fault, NoSpace, StorageUnavailable
+from peerstor.secretfiles import make_private
 from peerstor.uploads.records import Record, State, Stated, UploadKey
 
 VERSION = 2
@@ -247,10 +249,20 @@ class Ledger:
         if self._base is not None and self._identity != self._present():
             self._drop()
         if self._base is None:
+            # Names and sizes of what others upload are nobody's business.
+            self._make_file()
             self._base = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5.0)
             self._made |= _prepare(self._base, fsync=self._fsync, now=self._wall())
             self._identity = self._present()
         return self._base
+
+    def _make_file(self) -> None:
+        try:
+            make_private(self._path)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise NoSpace(self._free()) from error
+            raise StorageUnavailable(reason=f"The ledger of uploads: {error}") from error
 
     def _present(self) -> tuple[int, int] | None:
         try:
