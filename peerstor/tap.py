@@ -52,6 +52,10 @@ class Options(UsageOptions):
         """Add a host name that browsers may use for this server."""
         self.setdefault("allow-host", []).append(name)
 
+    def opt_trusted_proxy(self, network: str) -> None:
+        """Add a proxy whose word on its clients is believed."""
+        self.setdefault("trusted-proxy", []).append(network)
+
     def opt_version(self) -> None:
         """Print the version and exit."""
         print(f"PeerStor {__version__}")
@@ -98,7 +102,7 @@ class Options(UsageOptions):
         lines += ["", "Other:"]
         lines += _help_lines(Option(name="help", value=None, group="", help="Print this and exit."))
         lines += _help_lines(Option(name="version", value=None, group="", help="Print the version and exit."))
-        lines += ["", "Tokens are made, listed and revoked by `peerstor token`; see `peerstor token --help`."]
+        lines += ["", "Tokens: `peerstor token add|list|revoke`, see `peerstor token --help`."]
         return "\n".join(lines)
 
     def _settle_with_twistd(self, twistd: UsageOptions) -> None:
