@@ -84,7 +84,12 @@ class Keyring:
         self.owner = Owner(secret=secret, digest=self.digest)
         self.tokens = Tokens(database=self.database, digest=self.digest, wall=wall)
         self.sessions = Sessions(
-            database=self.database, digest=self.digest, threads=threads, wall=wall, alive=self.live
+            database=self.database,
+            digest=self.digest,
+            threads=threads,
+            wall=wall,
+            alive=self.live,
+            ended=self._announce,
         )
         self.on_change: list[Callable[[], None]] = []
         self._kinds: dict[str, Credentials] = {}
@@ -144,6 +149,18 @@ class Keyring:
         """Tell whether a credential of any kind holds at this moment."""
         kind = self._kinds.get(credential.partition(":")[0])
         return kind is not None and kind.live(credential)
+
+    def behind(self, credential: str) -> str | None:
+        """Give what a credential comes down to: what a session was begun with, else itself; None if it has ended."""
+        if not self.live(credential):
+            return None
+        if credential.partition(":")[0] == self.sessions.kind:
+            return self.sessions.begun_with(credential)
+        return credential
+
+    def changed(self) -> None:
+        """Take note that a kind which was included has changed of its own accord."""
+        self._announce()
 
     async def refresh(self) -> None:
         """See to it that what is known is at most `FRESH` seconds old, unless the disk doesn't answer."""

@@ -43,18 +43,21 @@ class Sessions:
         threads: IThreads,
         wall: Callable[[], float],
         alive: Callable[[str], bool],
+        ended: Callable[[], None],
     ) -> None:
         """Know no session yet.
 
         :param threads: one thread, in which everything that concerns the database runs.
         :param wall: the time, seconds since the epoch.
         :param alive: tells whether the credential that a session was begun with still holds.
+        :param ended: called when a session has ended by what was done here.
         """
         self._database = database
         self._digest = digest
         self._threads = threads
         self._wall = wall
         self._alive = alive
+        self._told_of_end = ended
         self._held: dict[bytes, _Session] = {}
         self._due: set[bytes] = set()
         # Those that somebody ended: what was read of the database just before must not bring them back.
@@ -69,7 +72,11 @@ class Sessions:
         :raise NoSpace, StorageUnavailable, StartupError: it could not be written.
         """
         cookie = new_secret()
-        self.take(await self._threads.run(self._begin, cookie, identity, now))
+        rows = await self._threads.run(self._begin, cookie, identity, now)
+        before = set(self._held)
+        self.take(rows)
+        if not before <= set(self._held):
+            self._told_of_end()
         return cookie
 
     def find(self, cookie: bytes) -> str | None:
@@ -100,6 +107,7 @@ class Sessions:
         if digest is None or self._held.pop(digest, None) is None:
             return
         self._ended.add(digest)
+        self._told_of_end()
         await self._threads.run(self._delete, digest)
         self._ended.discard(digest)
 
@@ -107,6 +115,11 @@ class Sessions:
         """Tell whether a session of `credential` still holds."""
         _, _, text = identity.partition(":")
         return self._live(bytes.fromhex(text)) is not None
+
+    def begun_with(self, identity: str) -> str | None:
+        """Give the identity of what a session of `credential` was begun with; None when it holds no more."""
+        session = self._live(bytes.fromhex(identity.partition(":")[2]))
+        return None if session is None else session.identity
 
     def next_end(self, after: float) -> float:
         """Tell when the next one ends by itself: never, as long as it is in use."""

@@ -91,6 +91,22 @@ class SessionTests(StateCase):
         self.ring.sessions.take(rows)
         self.assertIsNone(self.ring.sessions.find(cookie))
 
+    def test_an_end_is_told(self) -> None:
+        """Who signs out, or makes room for another session, is told of: what the session transfers has to end."""
+        self.patch(module, "PER_CREDENTIAL", 2)
+        told: list[bool] = []
+        first, second = self.begin(), self.begin()
+        credential = self.ring.sessions.credential(second) or ""
+        self.ring.on_change.append(lambda: told.append(self.ring.live(credential)))
+        self.result(self.ring.sessions.end(first))
+        self.assertEqual(told, [True])
+        self.pass_time(1)
+        self.begin()
+        self.assertEqual(told, [True])
+        self.pass_time(1)
+        self.begin()
+        self.assertEqual(told, [True, False])
+
     def test_idle(self) -> None:
         """A session lives as long as it is used, and 30 days more."""
         cookie, unused = self.begin(), self.begin()
