@@ -33,6 +33,7 @@ from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.errors import refusal_body
+from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.site import build_root
 
 _log = Logger()
@@ -270,12 +271,14 @@ def build(
     access_log = None
     if settings.access_log is not None:
         access_log = AccessLog(path=settings.access_log, threads=writing_log, clock=reactor)
+    proxies = TrustedProxies(settings.trusted_proxy)
     site = StreamingSite(
         root,
         reactor=reactor,
         refusal_body=refusal_body,
         log=_logging_to(access_log),
         per_address=settings.max_connections_per_address,
+        exempt=lambda address: address in proxies,
         capacity=_capacity(),
         full=lambda full: listening.set_full(full),
     )

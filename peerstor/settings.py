@@ -4,6 +4,7 @@ import math
 import os
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
@@ -147,6 +148,27 @@ def _segment(text: str) -> str:
         return ""
     odd = plain in (".", "..") or any(sign in "/?#\\" or sign.isspace() or ord(sign) < 32 for sign in plain)
     return "" if odd or re.search("[\x7f-\x9f]", plain) else encoded
+
+
+def _networks(values: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return tuple(_network(value) for value in values)
+
+
+def _network(value: str) -> str:
+    """Write an address or network in the one way, IPv4 never as IPv6 (RFC 4291, section 2.5.5.2)."""
+    if value == "unix":
+        return value
+    try:
+        if "%" in value:  # a zone is one of this machine's, and no part of an address
+            raise ValueError(value)
+        network = ip_network(value)
+    except ValueError:
+        raise StartupError(
+            f"--trusted-proxy must be an address, a network as 10.0.0.0/8 (no bits set behind its prefix), or"
+            f" unix, not {value!r}."
+        ) from None
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return f"{mapped}/{network.prefixlen - 96}" if mapped is not None and network.prefixlen >= 96 else str(network)
 
 
 def _cors(value: str | None) -> str | None:
@@ -382,6 +404,18 @@ class Settings:
         " takes all names below it. May be given several times.",
         repeatable=True,
         converter=_host_names,
+    )
+    # Networks as `10.0.0.0/8`, or `unix`.
+    trusted_proxy: tuple[str, ...] = _setting(
+        (),
+        "trusted-proxy",
+        "CIDR|unix",
+        ACCESS,
+        "A reverse proxy, by its address or network (unix: whoever comes through a UNIX socket). From there, and"
+        " from nowhere else, Forwarded and X-Forwarded-For, -Proto and -Host are believed. May be given several"
+        " times: every proxy on the way.",
+        repeatable=True,
+        converter=_networks,
     )
     # `*`, `none`, or one origin; None is `*` as long as there are no tokens, then `none`.
     cors: str | None = _setting(

@@ -41,6 +41,7 @@ class StreamingSite(Site):
         refusal_body: Callable[[int], tuple[bytes, bytes]] = plain_refusal,
         log: Callable[[StreamingRequest], None] | None = None,
         per_address: int = 0,
+        exempt: Callable[[str], bool] = lambda _: False,
         capacity: int = 0,
         full: Callable[[bool], None] | None = None,
     ) -> None:
@@ -50,6 +51,7 @@ class StreamingSite(Site):
         :param refusal_body: from a status to the media type and text of an answer to an unreadable request.
         :param log: called with each request that ended, answered or not.
         :param per_address: connections that one address may have open; 0 is no limit.
+        :param exempt: tells the addresses that this doesn't hold for.
         :param capacity: connections after which `full(True)` is called (stop accepting); 0 is no limit.
         :param full: called with True when capacity is reached, with False when there is room again.
         """
@@ -61,6 +63,7 @@ class StreamingSite(Site):
         self._refusal_body = refusal_body
         self._log = log
         self._per_address = per_address
+        self._exempt = exempt
         self._capacity = capacity
         self._full = full
         self._channels: set[Guest] = set()
@@ -92,7 +95,8 @@ class StreamingSite(Site):
             self._is_full = True
             if self._full is not None:
                 self._full(True)
-        return not self._per_address or count <= self._per_address or address in (UNKNOWN, LOCAL)
+        within = not self._per_address or count <= self._per_address
+        return within or address in (UNKNOWN, LOCAL) or self._exempt(address)
 
     def forget(self, channel: Guest) -> None:
         """Take a connection that has ended off the books."""

@@ -10,6 +10,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.web.cors import Cors
 from peerstor.web.crosssite import SAFE_METHODS
 from peerstor.web.errors import Errors
+from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.headers import set_common_headers
 from peerstor.web.hosts import KnownHosts
 from peerstor.web.https import HttpsOnly
@@ -33,6 +34,7 @@ class Root(Resource):
         *,
         hosts: KnownHosts,
         links: Links,
+        proxies: TrustedProxies,
         cors: Cors,
         errors: Errors,
         tree: Resource,
@@ -50,6 +52,7 @@ class Root(Resource):
         super().__init__()
         self._hosts = hosts
         self._links = links
+        self._proxies = proxies
         self._cors = cors
         self._errors = errors
         self._tree = tree
@@ -59,6 +62,7 @@ class Root(Resource):
 
     def render(self, request: StreamingRequest) -> bytes | int:
         """Answer a request, or have a face do it."""
+        self._heed_proxies(request)
         set_common_headers(request, hsts=self._hsts)
         try:
             self._hosts.check(request.authority)
@@ -74,6 +78,14 @@ class Root(Resource):
         except Exception as error:
             return self._errors.answer(request, error)
         return answer
+
+    def _heed_proxies(self, request: StreamingRequest) -> None:
+        """Take the word of trusted proxies for who asks for what."""
+        client = self._proxies.told(request.requestHeaders, request.remote)
+        request.remote = client.address or request.remote
+        if client.secure is not None:
+            request.secure = client.secure
+        request.authority = client.host or request.authority
 
     def _enter(self, request: StreamingRequest) -> bool:
         """Take the base off a request's path, so that nobody below has to know of it.

@@ -21,6 +21,7 @@ from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.files import Files
 from peerstor.web.forms import Forms
+from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.guard import Guard
 from peerstor.web.hosts import KnownHosts
 from peerstor.web.https import HttpsOnly
@@ -109,6 +110,7 @@ def build_root(
     return Root(
         hosts=KnownHosts(own=(socket.gethostname(),), allowed=settings.allow_host),
         links=links,
+        proxies=TrustedProxies(settings.trusted_proxy),
         cors=cors,
         errors=errors,
         tree=tree.routes.resource(tree),

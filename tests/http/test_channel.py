@@ -684,6 +684,14 @@ class PlainTests(Cases, SynchronousTestCase):
         c.connect()
         self.assertEqual(statuses(c.received()), [429])
 
+    def test_exempt_from_the_limit(self) -> None:
+        """An address that is exempt may have as many as it wants: behind a proxy are many clients."""
+        c = self.make(answer, per_address=1, exempt=lambda address: address == "192.0.2.7")
+        for _ in range(3):
+            c.wire = type(c.wire)()
+            c.connect()
+            self.assertEqual(c.received(), b"")
+
     def test_capacity(self) -> None:
         """Reaching capacity is told once, and again when there is room."""
         told: list[bool] = []

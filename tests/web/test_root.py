@@ -5,6 +5,7 @@ from twisted.web.resource import Resource
 
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
+from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.hosts import KnownHosts
 from peerstor.web.links import Links
 from peerstor.web.pages import Pages
@@ -27,7 +28,7 @@ class RootTests(SynchronousTestCase):
         """Any defect of ours is one kind of answer: 500 with an id, and no trace but in the log."""
         c = Plain(lambda request: None)
         c.site.resource = Root(
-            links=Links(), hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*", closed=lambda: False), errors=Errors(pages=Pages(links=Links())),
+            links=Links(), proxies=TrustedProxies(()), hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*", closed=lambda: False), errors=Errors(pages=Pages(links=Links())),
             tree=Broken(), own={},
         )  # fmt: skip
         c.send(head("GET") * 2)
