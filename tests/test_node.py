@@ -66,6 +66,21 @@ class Listening:
         return succeed(None)
 
 
+class Kept:
+    """Something that is started and stopped, and notes what had been done by then."""
+
+    def __init__(self, done: list[str]) -> None:
+        self._done = done
+        self.started = False
+        self.stopped_after = ""
+
+    def start(self) -> None:
+        self.started = True
+
+    def stop(self) -> None:
+        self.stopped_after = self._done[-1]
+
+
 class Pool:
     """Threads that run at once, and notes how long its end may take."""
 
@@ -134,6 +149,7 @@ class StopTests(SynchronousTestCase):
         self.clock = Clock()
         self.done: list[str] = []
         self.engine, self.site, self.trash = Engine(self.done), Site(self.done), Trash()
+        self.reloading, self.certificate = Kept(self.done), Kept(self.done)
         self.pools = [Pool(self.clock) for _ in range(3)]
         self.node = Node(
             reactor=self.clock,
@@ -147,6 +163,8 @@ class StopTests(SynchronousTestCase):
             site=self.site,  # type: ignore[arg-type]
             listening=Listening(self.done),  # type: ignore[arg-type]
             access_log=None,
+            reloading=self.reloading,  # type: ignore[arg-type]
+            certificate=self.certificate,  # type: ignore[arg-type]
         )
 
     def test_trash_is_swept_when_due(self) -> None:
@@ -181,6 +199,13 @@ class StopTests(SynchronousTestCase):
         self.start()
         self.assertLess(self.stop(), 0.1)
         self.assertEqual(self.done, ["close ports", "close idle", "end appends", "stop the engine", "unlock"])
+
+    def test_signal(self) -> None:
+        """SIGHUP is taken from the start to the very end, and the certificate looked at until the stop."""
+        self.start()
+        self.assertTrue(self.reloading.started and self.certificate.started)
+        self.stop()
+        self.assertEqual((self.certificate.stopped_after, self.reloading.stopped_after), ("close ports", "unlock"))
 
     def test_connections(self) -> None:
         """Connections have the drain to end; then they are cut, before the engine stops."""

@@ -60,7 +60,8 @@ class HttpsOnly:
 def https_address(request: StreamingRequest) -> str:
     """Give a request's own address with https, on the same port."""
     host, port = _split(request)
-    return f"https://{host}{f':{port}' if port else ''}{request.uri.decode('ascii')}"
+    target = request.uri.decode("ascii") if request.uri.startswith(b"/") else "/"  # OPTIONS *
+    return f"https://{host}{f':{port}' if port else ''}{target}"
 
 
 def _split(request: StreamingRequest) -> tuple[str, str]:

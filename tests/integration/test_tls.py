@@ -259,6 +259,17 @@ class BadClientTests(SecureCase):
             client.do_handshake()
         return outgoing.read()
 
+    def test_other_protocol(self) -> None:
+        """A client that speaks no HTTP/1.1 is told so by TLS itself."""
+        server = self.secure()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["h2"])
+        raw = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+        with raw, self.assertRaisesRegex(ssl.SSLError, "no application protocol"):
+            context.wrap_socket(raw, server_hostname="localhost")
+        self.assertEqual(self.curl("-k", self.url(server))[0], 200)
+
     def test_no_goodbye(self) -> None:
         """A client that goes without ending TLS, in the middle of a download or an upload, leaves no trace."""
         server = self.secure()

@@ -50,6 +50,11 @@ class HttpsOnlyTests(SynchronousTestCase):
             self.assertIn("https://localhost:8080/file.txt", told["message"])
         self.assertEqual(self.house.content("file.txt"), b"content")
 
+    def test_whole_server(self) -> None:
+        """What concerns no address in particular is sent to that of the server."""
+        answer = self.house.ask("OPTIONS", "*", headers={"Accept": "application/json"})
+        self.assertEqual((answer.status, answer.json["address"]), (403, "https://localhost/"))
+
     def test_foreign_host(self) -> None:
         """Nobody is sent to a host that isn't ours."""
         answer = self.house.get("/", Host="evil.example")
