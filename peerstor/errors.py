@@ -90,6 +90,11 @@ class LoginNeeded(Fault):
 
 
 @define(eq=False, str=False)
+class PasswordNeeded(Fault):
+    """A share link asks for its password, and no right one came with the request."""
+
+
+@define(eq=False, str=False)
 class Forbidden(Fault):
     """The principal is known and has not the right."""
 
@@ -220,6 +225,16 @@ class NoSpace(Fault):
     """
 
     free: int | None = field(default=None)
+
+
+@define(eq=False, str=False)
+class QuotaExceeded(Fault):
+    """More than may still be uploaded here, whatever the disk has room for.
+
+    :param left: bytes that may be, beside what is on its way.
+    """
+
+    left: int
 
 
 @define(eq=False, str=False)

@@ -151,7 +151,7 @@ class Keyring:
         return kind is not None and kind.live(credential)
 
     def behind(self, credential: str) -> str | None:
-        """Give what a credential comes down to: what a session was begun with, else itself; None if it has ended."""
+        """Give what a credential comes down to: what a session was begun with, else itself; None if it ended."""
         if not self.live(credential):
             return None
         if credential.partition(":")[0] == self.sessions.kind:

@@ -67,6 +67,7 @@ TABLE: dict[type[errors.Fault], Row] = {
     ),
     errors.CrossSite: Row(403, "cross_site", "Requests from other sites are not allowed."),
     errors.LoginNeeded: Row(401, "login_needed", "Sign in first.", headers=_challenge),
+    errors.PasswordNeeded: Row(401, "password_needed", "This link has a password.", headers=_challenge),
     errors.Forbidden: Row(403, "forbidden", "Not allowed."),
     errors.TooMany: Row(429, "too_many", "Too many requests at once. Try again soon.", headers=_retry),
     errors.NotFound: Row(404, "not_found", "Nothing here."),
@@ -94,6 +95,9 @@ TABLE: dict[type[errors.Fault], Row] = {
     errors.NoSuchUpload: Row(409, "offset_mismatch", "The upload is at byte 0."),
     errors.BodyCut: Row(400, "cut", "The content ended before its end."),
     errors.NoSpace: Row(507, "no_space", "There is no room left.", {"free": "free"}),
+    errors.QuotaExceeded: Row(
+        507, "quota", "There is no room left: {left} bytes may still come.", {"left": "left"}
+    ),
     errors.StorageUnavailable: Row(
         503, "storage", "The storage cannot be used at the moment. Try again soon.", headers=_soon
     ),
