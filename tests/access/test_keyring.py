@@ -292,6 +292,24 @@ class FaultTests(KeyringCase):
         self.assertIsNotNone(ring.tokens.find(secret))
         self.assertEqual(self.warnings(), 1)
 
+    def test_use_that_cannot_be_noted(self) -> None:
+        """A use that can't be written down keeps nobody out, ends no loop, and is complained of once."""
+        ring = self.opened(secret="the owner's")
+        ring.start()
+        cookie = self.result(ring.sessions.begin(ring.owner.identity, self.now)).encode()
+        os.rename(self.path, self.path + b".away")
+        for _ in range(3):
+            self.pass_time(4000)
+            self.assertIsNotNone(ring.sessions.find(cookie))
+            self.pass_time(FRESH)
+        self.assertEqual(self.warnings(), 1)
+        os.rename(self.path + b".away", self.path)
+        self.pass_time(4000)
+        ring.sessions.find(cookie)
+        self.pass_time(FRESH)
+        self.assertEqual([used for _, _, used in ring.sessions.read()], [self.now - FRESH])
+        self.result(ring.stop())
+
     def test_a_defect(self) -> None:
         """Whatever else goes wrong in a look, requests go on."""
         ring = self.opened()
