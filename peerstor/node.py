@@ -13,8 +13,10 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from peerstor.access.keyring import Keyring
+from peerstor.access.tokenwatch import TokenWatch
 from peerstor.daemon.accesslog import AccessLog
-from peerstor.daemon.auditlog import NoAudit
+from peerstor.daemon.auditedchanges import AuditedChanges
+from peerstor.daemon.auditlog import AuditLog, NoAudit
 from peerstor.daemon.certificate import KeptCertificate
 from peerstor.daemon.listen import Listening
 from peerstor.daemon.reloading import Reloading
@@ -22,6 +24,7 @@ from peerstor.daemon.threads import Threads
 from peerstor.errors import Fault, Stopping
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
+from peerstor.interfaces import IAudit
 from peerstor.settings import Settings
 from peerstor.tls import build_tls
 from peerstor.tree.private import PrivateFolder
@@ -68,6 +71,7 @@ class Node(Service):
         site: StreamingSite,
         listening: Listening,
         access_log: AccessLog | None,
+        audit_log: AuditLog | None,
         reloading: Reloading | None = None,
         certificate: KeptCertificate | None = None,
     ) -> None:
@@ -82,6 +86,7 @@ class Node(Service):
         self._site = site
         self._listening = listening
         self._access_log = access_log
+        self._audit_log = audit_log
         self._reloading = reloading
         self._certificate = certificate
         self._sweeping = LoopingCall(self._sweep_if_due)
@@ -115,6 +120,8 @@ class Node(Service):
             self._certificate.start()
         if self._access_log is not None:
             self._access_log.start()
+        if self._audit_log is not None:
+            self._audit_log.start()
         self._keyring.start()
         self._started = Deferred.fromCoroutine(self._begin())
         self._sweeping.start(LOOK_EVERY, now=False)
@@ -176,6 +183,8 @@ class Node(Service):
             await self._finish(self._access_log.stop(), end_at)
         if not await self._finish(Deferred.fromCoroutine(self._end()), end_at):
             _log.warn("the disk does not answer; what it was doing is left behind")
+        if self._audit_log is not None:
+            await self._finish(Deferred.fromCoroutine(self._audit_log.stop()), end_at)
         for pool in self._pools:
             pool.stop(max(0.0, end_at - self._reactor.seconds()))
         self._private.close()
@@ -220,9 +229,17 @@ def build(
     cores = max(2, os.cpu_count() or 1)
     coders = Threads(reactor=reactor, name="coders", size=cores, few=cores)
     writing_log = Threads(reactor=reactor, name="log", size=1)
+    writing_audit = Threads(reactor=reactor, name="audit", size=1)
     sweeper = Threads(reactor=reactor, name="trash", size=1)
-    pools = (disk, syncs, ledger_pool, access_pool, reads, lists, coders, writing_log, sweeper)
-    changes = ChangeLog()
+    pools = (disk, syncs, ledger_pool, access_pool, reads, lists, coders, writing_log, writing_audit, sweeper)
+    audit_log = None
+    if settings.audit_log != "none":
+        audit_path = settings.audit_log or AuditLog.path_in(
+            settings.state, os.path.join(settings.storage, b".peerstor"), private.instance_id
+        )
+        audit_log = AuditLog(path=audit_path, threads=writing_audit, clock=reactor)
+    audit: IAudit = audit_log or NoAudit()
+    listeners = (ChangeLog(), AuditedChanges(audit))
     trash = Trash(private=private, sandbox=sandbox)
     publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync)
     state = settings.state or os.path.join(settings.storage, b".peerstor")
@@ -240,7 +257,7 @@ def build(
         max_upload=settings.max_upload,
         expiry=settings.upload_expiry_seconds,
         fsync=settings.fsync,
-        listeners=(changes,),
+        listeners=listeners,
     )
     keyring = Keyring(
         folder=state,
@@ -252,6 +269,7 @@ def build(
         wall=time.time,
     )
     keyring.open()
+    keyring.on_change.append(TokenWatch(tokens=keyring.tokens, audit=audit))
     root = build_root(
         settings=settings,
         keyring=keyring,
@@ -265,8 +283,8 @@ def build(
         coders=coders,
         clock=reactor,
         wall=time.time,
-        listeners=(changes,),
-        audit=NoAudit(),
+        listeners=listeners,
+        audit=audit,
     )
     access_log = None
     if settings.access_log is not None:
@@ -310,6 +328,7 @@ def build(
         site=site,
         listening=listening,
         access_log=access_log,
+        audit_log=audit_log,
         reloading=Reloading(reactor=reactor, actions=[] if tls is None else [tls.certificate.reload]),
         certificate=None if tls is None else tls.certificate,
     )

@@ -182,6 +182,10 @@ def _cors(value: str | None) -> str | None:
     return text
 
 
+def _audit_log(value: str | bytes | None) -> bytes | str | None:
+    return value if value is None or value == "none" else folder(value, "audit-log")
+
+
 def _anonymous(value: str | None) -> str | None:
     if value is not None and value not in ANONYMOUS:
         raise StartupError(f"--anonymous must be one of {', '.join(ANONYMOUS)}, not {value!r}.")
@@ -447,6 +451,16 @@ class Settings:
         LIFE,
         "Write one line for every request to this file, in the combined format.",
         converter=_optional(folder, "access-log"),
+    )
+    # Absolute path; None is audit.log where the state is, `none` is no audit log.
+    audit_log: bytes | Literal["none"] | None = _setting(
+        None,
+        "audit-log",
+        "FILE|none",
+        LIFE,
+        "Write who signed in, and who changed what, to this file as lines of JSON; by default audit.log where"
+        " --state says. none writes nothing.",
+        converter=_audit_log,
     )
     # seconds.
     drain: float = _setting(

@@ -163,6 +163,7 @@ class StopTests(SynchronousTestCase):
             site=self.site,  # type: ignore[arg-type]
             listening=Listening(self.done),  # type: ignore[arg-type]
             access_log=None,
+            audit_log=None,
             reloading=self.reloading,  # type: ignore[arg-type]
             certificate=self.certificate,  # type: ignore[arg-type]
         )

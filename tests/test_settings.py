@@ -25,6 +25,7 @@ class DefaultTests(SynchronousTestCase):
             (settings.max_upload, settings.upload_expiry_seconds, settings.fsync), (None, 7 * 86400, True)
         )
         self.assertEqual((settings.allow_host, settings.cors, settings.access_log), ((), None, None))
+        self.assertIsNone(settings.audit_log)
         self.assertEqual((settings.drain, settings.max_connections_per_address, settings.state), (4.0, 0, None))
 
     def test_storage_is_absolute(self) -> None:
@@ -79,6 +80,7 @@ class RefusalTests(SynchronousTestCase):
             "storage": [""],
             "state": [""],
             "access_log": [""],
+            "audit_log": [""],
         }
         for name, values in wrong.items():
             for value in values:

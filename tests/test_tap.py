@@ -60,7 +60,7 @@ class OptionsTests(SynchronousTestCase):
         line = (
             "--host ::1 --port 81 --strict-port --storage /s --state /t --no-gzip --gzip-threshold 2MiB"
             " --max-upload 5 --upload-expiry 2 --allow-host a --allow-host .b --cors none --token 12345678 --anonymous read"
-            " --max-connections-per-address 9 --access-log /l --drain 0.5 --no-fsync"
+            " --max-connections-per-address 9 --access-log /l --audit-log /m --drain 0.5 --no-fsync"
         )
         self.assertEqual(
             parsed(*line.split()),
@@ -80,6 +80,7 @@ class OptionsTests(SynchronousTestCase):
                 anonymous="read",
                 max_connections_per_address=9,
                 access_log=b"/l",
+                audit_log=b"/m",
                 drain=0.5,
                 fsync=False,
             ),

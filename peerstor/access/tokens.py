@@ -97,6 +97,15 @@ class Tokens:
         """Count them, those that have expired too: a server must not open because its last token ran out."""
         return len(self._held.by_identity)
 
+    def held(self) -> dict[str, str]:
+        """Give the names of all that hold, by their identities."""
+        now = self._wall()
+        return {token.identity: token.name for token in self._held.by_identity.values() if token.is_live(now)}
+
+    def known(self, identity: str) -> bool:
+        """Tell whether there is a token of this identity, also one that has expired."""
+        return identity in self._held.by_identity
+
     def take(self, rows: Iterable[Sequence[Any]]) -> None:
         """Hold what `read` has found instead of what was held."""
         found = [(row[0], _token(row)) for row in rows]

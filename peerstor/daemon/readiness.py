@@ -21,7 +21,9 @@ def prepare(settings: Settings) -> None:
     if settings.state is not None:
         prepare_folder(settings.state, "state folder", mode=0o700)
     if settings.access_log is not None:
-        prepare_log(settings.access_log)
+        prepare_log(settings.access_log, "access log")
+    if isinstance(settings.audit_log, bytes):
+        prepare_log(settings.audit_log, "audit log", mode=0o600)
 
 
 def prepare_folder(path: bytes, what: str, *, mode: int) -> None:
@@ -43,15 +45,17 @@ def prepare_folder(path: bytes, what: str, *, mode: int) -> None:
             raise StartupError(f"The {what} {_shown(path)} can't {verb}: {_reason(error)}.") from None
 
 
-def prepare_log(path: bytes) -> None:
-    """Try to open the access log for writing, creating it.
+def prepare_log(path: bytes, what: str, *, mode: int = 0o666) -> None:
+    """Try to open a log for writing, creating it.
 
+    :param what: how people call it, for the message.
+    :param mode: permissions of a file that is made, less the umask.
     :raises StartupError: when that fails.
     """
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, mode))
     except OSError as error:
-        raise StartupError(f"The access log {_shown(path)} can't be written: {_reason(error)}.") from None
+        raise StartupError(f"The {what} {_shown(path)} can't be written: {_reason(error)}.") from None
 
 
 def raise_descriptor_limit() -> None:

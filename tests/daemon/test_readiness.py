@@ -83,6 +83,20 @@ class PrepareTests(SynchronousTestCase):
         self.patch(os, "open", full)
         prepare_folder(self.root, "storage folder", mode=0o777)
 
+    def test_audit_log(self) -> None:
+        """An audit log of its own is made for its owner alone, and one that can't be opened is refused; none is none."""
+        log = os.path.join(self.root, b"audit")
+        os.mkdir(self.root)
+        prepare(Settings(storage=self.root, audit_log=log))
+        self.assertEqual(stat.S_IMODE(os.stat(log).st_mode), 0o600)
+        prepare(Settings(storage=self.root, audit_log="none"))
+        self.assertEqual(os.listdir(self.root), [b"audit"])
+        with self.assertRaises(StartupError) as caught:
+            prepare(Settings(storage=self.root, audit_log=b"/nowhere/x"))
+        self.assertEqual(
+            str(caught.exception), "The audit log /nowhere/x can't be written: No such file or directory."
+        )
+
     def test_access_log(self) -> None:
         """An access log that can't be opened is refused; the name is shown without control characters."""
         with self.assertRaises(StartupError) as caught:

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from peerstor.access.keyring import Keyring
+from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
 from peerstor.tree.private import PrivateFolder
@@ -59,8 +60,8 @@ class House:
         self.sandbox = Sandbox(os.fsencode(self.storage), private=self.private)
         trash = Trash(private=self.private, sandbox=self.sandbox)
         publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=False)
-        changes = ChangeLog()
         self.audit = KeptAudit()
+        listeners = (ChangeLog(), AuditedChanges(self.audit))
         self.engine = Engine(
             ledger=Ledger(path=os.fsencode(os.path.join(self.folder, "uploads.sqlite")), fsync=False),
             parts=PartStore(private=self.private),
@@ -74,7 +75,7 @@ class House:
             max_upload=self.settings.max_upload,
             expiry=self.settings.upload_expiry_seconds,
             fsync=False,
-            listeners=(changes,),
+            listeners=listeners,
         )
         self.keyring = Keyring(
             folder=os.fsencode(self.folder),
@@ -99,7 +100,7 @@ class House:
             coders=threads,
             clock=self.clock,
             wall=lambda: self.wall,
-            listeners=(changes,),
+            listeners=listeners,
             audit=self.audit,
         )
         self.site = StreamingSite(self.root, reactor=self.clock, refusal_body=refusal_body)  # type: ignore[arg-type]

@@ -1,0 +1,22 @@
+"""Changes of the tree, as events of the audit log."""
+
+from zope.interface import implementer
+
+from peerstor.interfaces import IAudit, IChangeListener
+
+
+@implementer(IChangeListener)
+class AuditedChanges:
+    """Notes each file that was added or replaced, and whatever was deleted."""
+
+    def __init__(self, audit: IAudit) -> None:
+        self._audit = audit
+
+    def published(self, path: bytes, size: int, by: str, replaced: bool, address: str | None) -> None:
+        """See `IChangeListener`."""
+        event = "replace" if replaced else "upload"
+        self._audit.note(event, principal=by, address=address, path=b"/" + path, size=size)
+
+    def removed(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("delete", principal=by, address=address, path=b"/" + path)
