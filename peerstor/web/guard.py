@@ -27,6 +27,11 @@ Place = Callable[[StreamingRequest], TreePath]
 
 ROOT = TreePath((), slash=True)
 
+def somewhere(request: StreamingRequest) -> TreePath:
+    """Stand for the place of a route whose right may hold anywhere: the handler has to ask where it does."""
+    return ROOT
+
+
 WRITING = Right.CREATE | Right.CHANGE
 """What a handler that changes something may ask about, beside what its route declared."""
 
@@ -73,7 +78,12 @@ class Admission:
 
 
 class Guard:
-    """Lets a request through to its handler, or answers it."""
+    """Lets a request through to its handler, or answers it.
+
+    :cvar leads_home: whether somebody who may not see the top is sent to the folder that they may.
+    """
+
+    leads_home = True
 
     def __init__(self, *, access: Access, errors: Errors, links: Links) -> None:
         self._access = access
@@ -106,7 +116,8 @@ class Guard:
         """Tell who makes a request, and where they were let in.
 
         :param needs: the rights that the route declared, one of which is enough; NONE lets everybody in unasked.
-        :param at: tells where the right is needed; None for what concerns the server as a whole.
+        :param at: tells where the right is needed; None for what concerns the server as a whole, `somewhere` where
+            the handler has yet to find that out.
         :raise CrossSite: another site's page makes a request that changes something.
         :raise LoginNeeded: nobody is signed in, and that is not enough.
         :raise NotFound: whoever is signed in may not see what is there.
@@ -120,19 +131,26 @@ class Guard:
         if needs and not principal.signed_in and not any(principal.may_somewhere(right) for right in needs):
             raise self.refusal(principal, None)
         path = ROOT if at is None else at(request)
-        held = [right for right in needs if principal.may(right, path.parts)]
+        if at is somewhere:
+            held = [right for right in needs if principal.may_somewhere(right)]
+        else:
+            held = [right for right in needs if principal.may(right, path.parts)]
         if needs and not held:
-            if principal.signed_in and not path.parts and at is not None and is_navigation(request):
+            placed = at is not None and at is not somewhere
+            if principal.signed_in and not path.parts and placed and self.leads_home and is_navigation(request):
                 raise _Elsewhere(home_of(principal))
-            raise self.refusal(principal, None if at is None else path)
+            raise self.refusal(principal, path if placed else None)
         if request.method in SAFE_METHODS:
             used = held[:1]
         else:
             used = [right for right in needs | WRITING if principal.may(right, path.parts)]
         # Rights of different grants are used together only as far as the narrowest of them reaches.
         floors = [principal.floor(right, path.parts) or 0 for right in used]
-        visitor = Visitor.of(principal, self._links, can_sign_in=self._access.sign_in_possible)
-        return Admission(principal, path.confined(max(floors, default=0)), visitor)
+        return Admission(principal, path.confined(max(floors, default=0)), self.visitor_of(principal))
+
+    def visitor_of(self, principal: Principal) -> Visitor:
+        """Describe a principal for the pages."""
+        return Visitor.of(principal, self._links, can_sign_in=self._access.sign_in_possible)
 
     def require(self, admission: Admission, right: Right) -> None:
         """Refuse somebody who was let in and lacks a further right.

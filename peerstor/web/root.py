@@ -39,6 +39,7 @@ class Root(Resource):
         errors: Errors,
         tree: Resource,
         own: Mapping[bytes, Resource],
+        raw: Mapping[bytes, Resource],
         https: HttpsOnly | None = None,
         hsts: int | None = None,
     ) -> None:
@@ -46,6 +47,7 @@ class Root(Resource):
 
         :param tree: the face of the storage tree; it sees one address, `/`.
         :param own: the other faces, by the beginning of the addresses below `/api/` and `/-/` that they serve.
+        :param raw: likewise those that read the raw address themselves, since names of files stand in it.
         :param https: answers whoever comes in clear; None where that is served like any other.
         :param hsts: see `set_common_headers`.
         """
@@ -57,6 +59,7 @@ class Root(Resource):
         self._errors = errors
         self._tree = tree
         self._own = own
+        self._raw = raw
         self._https = https
         self._hsts = hsts
 
@@ -108,6 +111,9 @@ class Root(Resource):
         if request.path == b"*" or Links().tree_part(request.path) is not None:
             request.prepath, request.postpath = [], [b""]
             return self._tree
+        for beginning, face in self._raw.items():
+            if request.path.startswith(beginning):
+                return face
         try:
             b"/".join(request.postpath or ()).decode("utf-8")
         except UnicodeDecodeError:

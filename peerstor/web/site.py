@@ -120,6 +120,7 @@ def build_root(
             b"/-/login": login.routes.resource(login),
             b"/-/logout": login.routes.resource(login),
         },
+        raw={},
         https=HttpsOnly(clock=clock) if settings.https else None,
         hsts=settings.hsts,
     )
