@@ -179,9 +179,10 @@ def _assemble(settings: Settings, twistd: Mapping[str, Any], opened: list[socket
         built = node.build(settings, sockets, reactor, secure=secure)
     services = MultiService()
     IService(built).setServiceParent(services)
+    base = settings.base_path
     lines = [
-        *access_lines(sockets, scheme="https" if settings.https else "http"),
-        *access_lines(secure, scheme="https"),
+        *access_lines(sockets, scheme="https" if settings.https else "http", base=base),
+        *access_lines(secure, scheme="https", base=base),
         *built.certificate_lines,
     ]
     beyond = beyond_loopback([*sockets, *secure])

@@ -31,6 +31,7 @@ def access_lines(
     sockets: Sequence[socket.socket],
     *,
     scheme: str = "http",
+    base: str = "",
     machine: Callable[[], Iterable[InterfaceAddress]] | None = None,
     outward: Callable[[], Sequence[IPAddress]] | None = None,
 ) -> list[str]:
@@ -40,6 +41,7 @@ def access_lines(
 
     :param sockets: the sockets that listen.
     :param scheme: what is spoken there, `http` or `https`.
+    :param base: the path below which everything stands, without a `/` at its end.
     :param machine: tells the machine's addresses.
     :param outward: tells from which addresses the machine talks to the world.
     """
@@ -49,7 +51,7 @@ def access_lines(
     for listener in sockets:
         where, port = listener.getsockname()[:2]
         for address in _shown(ip_address(where), machine, outward):
-            line = f"Access at: {base_url(address, port, scheme)}"
+            line = f"Access at: {base_url(address, port, scheme)}{f'{base}/' if base else ''}"
             if line not in lines:
                 lines.append(line)
     return lines

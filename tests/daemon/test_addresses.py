@@ -61,6 +61,12 @@ class AccessLinesTests(SynchronousTestCase):
         secure = access_lines([bound], scheme="https")  # type: ignore[list-item]
         self.assertEqual(secure, ["Access at: https://192.168.1.5:8081"])
 
+    def test_base(self) -> None:
+        """Where everything stands below a path, the line says so."""
+        bound = BoundSocket("192.168.1.5", 8081)
+        lines = access_lines([bound], base="/sub")  # type: ignore[list-item]
+        self.assertEqual(lines, ["Access at: http://192.168.1.5:8081/sub/"])
+
     def test_default_route_first(self) -> None:
         """The address of the default route stands first, container bridges almost last, loopback last."""
         self.assertEqual(

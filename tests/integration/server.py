@@ -17,7 +17,7 @@ from tests.integration.daemon import PATIENCE, environment, until
 from tests.integration.wire import Api, Connection
 from tests.scratch import scratch_folder
 
-_ACCESS = re.compile(rb"^Access at: https?://127\.0\.0\.1:(\d+)$", re.MULTILINE)
+_ACCESS = re.compile(rb"^Access at: https?://127\.0\.0\.1:(\d+)(?:/\S*)?$", re.MULTILINE)
 
 # A process that has read its code and waits for a line before it begins: what a restart costs is then the start
 # of the server, not that of Python.

@@ -1,0 +1,306 @@
+"""A server behind a real nginx, below a path and without one, over HTTP and TLS."""
+
+import hashlib
+import json
+import os
+import random
+import re
+import socket
+import ssl
+import subprocess
+from html import unescape
+from urllib.parse import urljoin, urlsplit
+
+from tests.integration.daemon import PATIENCE, until
+from tests.integration.proxy import Proxy
+from tests.integration.server import ServerCase
+from tests.scratch import scratch_folder
+
+RESUME = os.path.join(os.path.dirname(os.path.abspath(__file__)), "resume.sh")
+MIB = 1024 * 1024
+
+
+def bytes_of(seed: int, size: int) -> bytes:
+    """Make content that any loss, doubling or shift shows in."""
+    return random.Random(seed).randbytes(size)
+
+
+class SubPathTests(ServerCase):
+    """Below a path, over plain HTTP."""
+
+    base = "/files"
+    tls = False
+
+    def setUp(self) -> None:
+        options = ["--anonymous", "full", "--trusted-proxy", "127.0.0.1", "--access-log", "access"]
+        self.server = self.serve(*options, "--base-path", self.base)
+        self.proxy = Proxy(scratch_folder(self), backend=self.server.port, base=self.base, tls=self.tls)
+        self.addCleanup(self.proxy.end)
+        self.url = self.proxy.url + self.base
+
+    def run_program(self, *arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            arguments,
+            input=stdin,
+            capture_output=True,
+            timeout=PATIENCE,
+            cwd=self.server.folder,
+            env=self.environment,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which programs know nginx's certificate."""
+        return {**os.environ, "CURL_CA_BUNDLE": self.proxy.certificate if self.tls else ""}
+
+    def curl(self, *arguments: str, path: str = "/", stdin: bytes | None = None) -> tuple[int, bytes]:
+        """Run curl; tells the status of the last answer and the body, where it isn't saved."""
+        return self.curl_at(urljoin(f"{self.url}/", "." + path), *arguments, stdin=stdin)
+
+    def curl_at(self, url: str, *arguments: str, stdin: bytes | None = None) -> tuple[int, bytes]:
+        done = self.run_program("curl", "-sS", "-w", "%{stderr}%{http_code}", *arguments, url, stdin=stdin)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return int(done.stderr[-3:]), done.stdout
+
+    def store(self, name: str, content: bytes) -> None:
+        path = os.path.join(self.server.storage, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+
+    def stored(self, name: str) -> bytes:
+        with open(os.path.join(self.server.storage, name), "rb") as file:
+            return file.read()
+
+    def test_links(self) -> None:
+        """Whoever follows the links of every page from the top gets every file back, whatever its name."""
+        names = [
+            "plain.txt",
+            "a b+c&d=e#f?g.txt",
+            "100%.txt",
+            "%41",
+            "ü/漢字.txt",
+            "api/x",
+            "-/y",
+            "deep/er/z",
+            "a;b",
+        ]
+        for name in names:
+            self.store(name, name.encode())
+        found, waiting, seen = [], [f"{self.url}/"], set()
+        while waiting:
+            url = waiting.pop()
+            seen.add(url)
+            status, body = self.curl_at(url, "-H", "Accept: text/html")
+            self.assertEqual(status, 200, url)
+            if not url.endswith("/"):
+                found.append(body.decode())
+                continue
+            for href in re.findall(r'<a class="(?:file|folder)" href="([^"]+)"', body.decode()):
+                self.assertTrue(href.startswith(f"{self.base}/"), href)
+                waiting.append(urljoin(url, unescape(href)))
+        self.assertEqual(sorted(found), sorted(names))
+
+    def test_page_and_its_files(self) -> None:
+        """A page's style and scripts come by the same way."""
+        _, page = self.curl("-H", "Accept: text/html")
+        addresses = re.findall(r'(?:src|href)="([^"]*/-/static/[^"]+)"', page.decode())
+        self.assertGreater(len(addresses), 2)
+        for address in addresses:
+            self.assertEqual(self.curl_at(urljoin(self.url, address))[0], 200, address)
+
+    def test_folder_without_slash(self) -> None:
+        """The way to a folder's own address keeps scheme, host, port and path."""
+        self.store("folder/x", b"x")
+        done = self.run_program(
+            "curl", "-sS", "-L", "-o", "/dev/null", "-w", "%{num_redirects} %{url_effective} %{http_code}",
+            f"{self.url}/folder?sort=size",
+        )  # fmt: skip
+        self.assertEqual(done.stdout.decode(), f"1 {self.url}/folder/?sort=size 200")
+
+    def test_top_without_slash(self) -> None:
+        """So does the way from the path itself."""
+        done = self.run_program(
+            "curl", "-sS", "-L", "-o", "/dev/null", "-w", "%{url_effective} %{http_code}", self.url
+        )
+        self.assertEqual(done.stdout.decode(), f"{self.url}/ 200")
+
+    def test_range(self) -> None:
+        """Downloads go on where they stopped, and a range is just that."""
+        content = bytes_of(1, 3_000_000)
+        self.store("file.bin", content)
+        self.assertEqual(self.curl("-r", "10-19", path="/file.bin"), (206, content[10:20]))
+        with open(os.path.join(self.server.folder, "half"), "wb") as half:
+            half.write(content[:1_234_567])
+        self.assertEqual(self.curl("-C", "-", "-o", "half", path="/file.bin")[0], 206)
+        with open(os.path.join(self.server.folder, "half"), "rb") as half:
+            self.assertTrue(half.read() == content)
+
+    def test_form(self) -> None:
+        """A browser's form stores its files, and leads back to the folder."""
+        self.store("folder/x", b"x")
+        origin = f"Origin: {self.proxy.url}"
+        done = self.run_program(
+            "curl", "-sS", "-L", "-H", origin, "-H", "Accept: text/html", "-F", "file=@-;filename=a ü.bin",
+            "-o", "/dev/null", "-w", "%{url_effective} %{http_code}", f"{self.url}/folder/", stdin=bytes_of(2, 70_000),
+        )  # fmt: skip
+        self.assertEqual(done.stdout.decode(), f"{self.url}/folder/ 200")
+        self.assertTrue(self.stored("folder/a ü.bin") == bytes_of(2, 70_000))
+
+    def test_other_sites(self) -> None:
+        """A page of another site is refused, also one on the same host with another scheme or port."""
+        other = "http" if self.tls else "https"
+        for origin in (
+            "https://evil.example",
+            f"{other}://localhost:{self.proxy.port}",
+            "http://localhost:1",
+            "null",
+        ):
+            if origin.startswith("https://localhost") and not self.tls:
+                continue  # a proxy before the proxy may have taken TLS off
+            status, _ = self.curl("-H", f"Origin: {origin}", "-T", "-", path="/new", stdin=b"x")
+            self.assertEqual(status, 403, origin)
+
+    def test_put(self) -> None:
+        """PUT tells the address that the file has now."""
+        status, head = self.curl("-T", "-", "-D", "-", path="/new%20file", stdin=b"content")
+        self.assertEqual(status, 201)
+        location = re.search(rb"(?im)^location: (\S+)", head)
+        assert location is not None
+        self.assertEqual(self.curl_at(urljoin(self.proxy.url, location[1].decode())), (200, b"content"))
+
+    def test_large(self) -> None:
+        """An upload of more than 100 MiB goes through, and nginx keeps none of it."""
+        size = 130 * MIB
+        source = os.path.join(self.server.folder, "large")
+        digest = hashlib.sha256()
+        with open(source, "wb") as file:
+            for seed in range(size // MIB):
+                file.write(piece := bytes_of(seed, MIB))
+                digest.update(piece)
+        self.assertEqual(self.curl("-T", source, path="/large")[0], 201)
+        self.assertEqual(hashlib.sha256(self.stored("large")).digest(), digest.digest())
+        self.assertNotIn("buffered to a temporary file", self.proxy.log)
+
+    def test_resumable(self) -> None:
+        """The README's script brings a file over, though the server is killed in the middle of it."""
+        content = bytes_of(4, 48 * MIB)
+        for name, data in (("source.bin", content), (".curlrc", b"limit-rate = 16M\n")):
+            with open(os.path.join(self.server.folder, name), "wb") as file:
+                file.write(data)
+        environment = {**self.environment, "HOME": self.server.folder}
+        with subprocess.Popen(
+            ["sh", RESUME, "source.bin", self.url], cwd=self.server.folder, env=environment, stdout=subprocess.PIPE
+        ) as process:
+            until(lambda: self.offset("source.bin") > 5 * MIB, "a part of the file")
+            self.server.kill()
+            os.unlink(os.path.join(self.server.folder, ".curlrc"))
+            self.server.start()
+            self.assertGreater(self.offset("source.bin"), 5 * MIB)
+            output, _ = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 0, output)
+        told = json.loads(output)
+        self.assertEqual((told["status"], told["href"]), ("ok", f"{self.base}/source.bin"))
+        self.assertTrue(self.stored("source.bin") == content)
+
+    def test_cut(self) -> None:
+        """What arrived before a cut counts: nginx passes it on as it comes."""
+        body = bytes_of(3, 4 * MIB)
+        sent = 3 * MIB
+        with self.connection() as connection:
+            connection.sendall(
+                b"POST %s/api/upload/chunk?name=cut&offset=0 HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: %d\r\n\r\n"
+                % (self.base.encode(), self.proxy.port, len(body))
+            )
+            connection.sendall(body[:sent])
+            until(lambda: self.offset("cut") == sent, "what was sent before the cut")
+        query = f"name=cut&offset={sent}"
+        status, told = self.curl("--data-binary", "@-", path=f"/api/upload/chunk?{query}", stdin=body[sent:])
+        self.assertEqual((status, json.loads(told)["nextOffset"]), (200, len(body)))
+        self.assertEqual(self.curl("-X", "POST", path=f"/api/upload/complete?name=cut&size={len(body)}")[0], 200)
+        self.assertTrue(self.stored("cut") == body)
+
+    def offset(self, name: str) -> int:
+        return int(json.loads(self.curl(path=f"/api/upload/offset?name={name}")[1])["offset"])
+
+    def connection(self) -> socket.socket:
+        plain = socket.create_connection(("127.0.0.1", self.proxy.port), timeout=PATIENCE)
+        if not self.tls:
+            return plain
+        context = ssl.create_default_context(cafile=self.proxy.certificate)
+        return context.wrap_socket(plain, server_hostname="localhost")
+
+    def test_refused_early(self) -> None:
+        """A refusal reaches the client before it has sent all, as it does without nginx."""
+        size = 300 * MIB
+        with self.connection() as connection:
+            connection.sendall(
+                b"POST %s/api/upload/chunk?name=new&offset=7 HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: %d\r\n\r\n"
+                % (self.base.encode(), self.proxy.port, size)
+            )
+            answer = b""
+            while b"offset_mismatch" not in answer:
+                received = connection.recv(4096)
+                self.assertTrue(received, answer)
+                answer += received
+        self.assertTrue(answer.startswith(b"HTTP/1.1 409 "), answer)
+
+    def test_client(self) -> None:
+        """The access log names the client as nginx sees it; what a client says of itself counts for nothing."""
+        claims = [
+            "X-Forwarded-For: 198.51.100.1",
+            "X-Forwarded-Host: evil.example",
+            "Forwarded: for=198.51.100.2;host=evil",
+        ]
+        headers = [argument for claim in claims for argument in ("-H", claim)]
+        self.assertEqual(self.curl("--interface", "127.0.0.9", *headers)[0], 200)
+        log = os.path.join(self.server.folder, "access")
+        until(lambda: os.path.exists(log) and os.path.getsize(log), "the access log")
+        with open(log, encoding="ascii") as file:
+            self.assertEqual([line.split()[0] for line in file], ["127.0.0.9"])
+
+    def test_host(self) -> None:
+        """A host that we don't know ourselves by is refused through a proxy too."""
+        self.assertEqual(self.curl("-H", "Host: evil.example")[0], 421)
+
+
+class SecureSubPathTests(SubPathTests):
+    """Below a path, over TLS, which ends at nginx."""
+
+    tls = True
+
+    def test_secure(self) -> None:
+        """What came over TLS is known to have, so that a page of the same host without it is another site's."""
+        status, _ = self.curl(
+            "-H", f"Origin: http://localhost:{self.proxy.port}", "-T", "-", path="/x", stdin=b"x"
+        )
+        self.assertEqual(status, 403)
+        status, _ = self.curl(
+            "-H", f"Origin: https://localhost:{self.proxy.port}", "-T", "-", path="/x", stdin=b"x"
+        )
+        self.assertEqual(status, 201)
+
+    def test_session(self) -> None:
+        """The cookie of a session is marked as one of TLS, and of our path alone."""
+        self.server.stop()
+        self.server.options += ["--token", "correct horse battery", "--anonymous", "none"]
+        self.server.start()
+        jar = os.path.join(self.server.folder, "jar")
+        page = ["-b", jar, "-c", jar, "-H", "Accept: text/html", "-L", "-o", "/dev/null"]
+        done = self.run_program("curl", "-sS", *page, "-w", "%{url_effective}", f"{self.url}/")
+        self.assertEqual(urlsplit(done.stdout.decode()).path, f"{self.base}/-/login")
+        fields = ["-d", "token=correct horse battery", "-d", f"next={self.base}/"]
+        done = self.run_program(
+            "curl", "-sS", *page, *fields, "-w", "%{url_effective} %{http_code}", f"{self.url}/-/login"
+        )
+        self.assertEqual(done.stdout.decode(), f"{self.url}/ 200")
+        with open(jar, encoding="ascii") as file:
+            (cookie,) = [line.split("\t") for line in file if "peerstor-" in line]
+        self.assertEqual((cookie[2], cookie[3]), (self.base or "/", "TRUE"))
+        self.assertTrue(cookie[5].startswith("__Secure-" if self.base else "__Host-"), cookie)
+
+
+class OwnHostTests(SecureSubPathTests):
+    """A host name of its own, over TLS."""
+
+    base = ""
