@@ -23,6 +23,7 @@ from peerstor.web.files import Files
 from peerstor.web.forms import Forms
 from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.guard import Guard
+from peerstor.web.health import HealthFace, Pulse, look_at
 from peerstor.web.hosts import KnownHosts
 from peerstor.web.https import HttpsOnly
 from peerstor.web.links import Links
@@ -104,6 +105,8 @@ def build_root(
     )
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, engine=engine)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
+    pulse = Pulse(look=look_at(sandbox), threads=reads, clock=clock)
+    health = HealthFace(guard=guard, errors=errors, cors=cors, pulse=pulse)
     login = LoginFace(
         guard=guard, errors=errors, cors=cors, pages=pages, links=links, authentication=authentication
     )
@@ -116,6 +119,7 @@ def build_root(
         tree=tree.routes.resource(tree),
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
+            b"/-/health": health.routes.resource(health),
             b"/-/static/": assets.routes.resource(assets),
             b"/-/login": login.routes.resource(login),
             b"/-/logout": login.routes.resource(login),

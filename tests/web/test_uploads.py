@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.access.rights import Right
 from peerstor.web.assets import AssetsFace
+from peerstor.web.health import HealthFace
 from peerstor.web.tree import TreeFace
 from peerstor.web.uploads import UploadsFace
 from tests.web.house import Answer, House
@@ -215,7 +216,7 @@ class Guarded(SynchronousTestCase):
         house = House(anonymous="none")
         self.addCleanup(house.close)
         seen = 0
-        for face in (TreeFace, UploadsFace, AssetsFace):
+        for face in (TreeFace, UploadsFace, AssetsFace, HealthFace):
             for (rule, method), right in face.routes.needs.items():
                 answer = house.ask(method, rule.replace("<digest>", "0").replace("<name>", "x"), b"")
                 if right is Right.NONE:
