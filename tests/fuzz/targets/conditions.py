@@ -24,7 +24,7 @@ WORDS = (
 
 _TAGS = re.compile(rb'[ \t]*(?:W/)?"[!#-~\x80-\xff]*"[ \t]*(?:,[ \t]*(?:W/)?"[!#-~\x80-\xff]*"[ \t]*)*')
 _ONE_TAG = re.compile(rb'(?:W/)?"[!#-~\x80-\xff]*"')
-_DATE = re.compile(rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8}) GMT")
+_DATE = re.compile(rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{2} [A-Z][a-z]{2} [1-9][0-9]{3} [0-9:]{8}) GMT")
 
 
 def check(data: bytes) -> None:
