@@ -37,11 +37,13 @@ class VanishingTests(ServerCase):
             self.assertIn("retry-after", answer.headers)
             self.assertNotIn(b"/tmp", answer.body)
         self.assertEqual(api.get(self.asset).status, 200)
+        until(lambda: api.get("/-/health").status == 503, "the server to say that it is unwell")
 
     def check_back(self, server: Server, api: Api) -> None:
         """Everything is as it was, and the upload goes on."""
         until(lambda: api.get("/file").status == 200, "the storage to be used again")
         self.assertTrue(api.get("/file").body == CONTENT)
+        until(lambda: api.get("/-/health").status == 200, "the server to say that it is well")
         offset = api.offset("upload")
         self.assertGreaterEqual(offset, 200_000)
         self.assertEqual(api.chunk("upload", offset, CONTENT[offset:]).status, 200)
