@@ -177,6 +177,33 @@ class Uploading(Api):
         channel.dataReceived(b"56789")
         self.assertIn(b'"nextOffset": 10', wire.value())
 
+    def test_session(self) -> None:
+        """A client that names its session takes its older connection over; with another one it is busy."""
+        head = b"POST /api/upload/chunk?name=f&offset=0&session=%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"
+        for session in ("mine", "%C3%BC%26"):
+            channel, wire = self.house.connect()
+            channel.dataReceived(head % session.encode() + b"01234")
+            self.assertEqual(self.chunk(5, b"x", "name=f&session=yours").json["error"], "busy")
+            self.assertEqual(self.offset(f"name=f&session={session}"), {"offset": 0})  # not yet written
+            answer = self.chunk(0, b"x", f"name=f&session={session}")
+            self.assertEqual((answer.status, answer.json["offset"]), (409, 5))
+            self.assertIn(b'"busy"', wire.value())
+            self.assertEqual(self.chunk(5, b"!", f"name=f&session={session}").json, {"nextOffset": 6})
+            self.house.ask("POST", f"/api/upload/abandon?name=f&session={session}", b"")
+
+    def test_odd_session(self) -> None:
+        """A session that is empty, too long, no text or given twice is refused by every call."""
+        for odd in ("session=", f"session={'x' * 1025}", "session=%ff", "session=a&session=b"):
+            answers = [
+                self.house.get(f"/api/upload/offset?name=f&{odd}"),
+                self.chunk(0, b"x", f"name=f&{odd}"),
+                self.complete(0, f"name=f&{odd}"),
+                self.house.ask("POST", f"/api/upload/abandon?name=f&{odd}", b""),
+            ]
+            self.assertEqual(
+                {(answer.status, answer.json["error"]) for answer in answers}, {(400, "bad_request")}, odd
+            )
+
     def test_coded_chunk(self) -> None:
         """A coded body is refused."""
         self.assertEqual(self.chunk(0, b"x", Content_Encoding="gzip").json["error"], "bad_type")
