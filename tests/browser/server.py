@@ -43,7 +43,7 @@ class Server:
         while "Access at: " not in (line := said.get(timeout=STARTS_WITHIN)):
             if not line:
                 raise RuntimeError("The server ended:\n" + "".join(self.output))
-        self.port = int(line.strip().rpartition(":")[2])
+        self.port = int(line.strip().rpartition(":")[2].partition("/")[0])
 
     def kill(self) -> None:
         """End it as a power cut would."""
