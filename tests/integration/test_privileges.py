@@ -9,6 +9,8 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
+import tempfile
 import unittest
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -30,13 +32,35 @@ class PrivilegesTests(SynchronousTestCase):
         self.folder = scratch_folder(self)
         os.chmod(self.folder, 0o755)
         self.nobody = pwd.getpwnam("nobody")
-        self.program, self.environment = program()
+        self.program, self.environment = self.everybodys()
         self.storage = os.path.join(self.folder, "files")
         self.state = os.path.join(self.folder, "state")
         for path in (self.storage, self.state):
             os.mkdir(path, 0o755)
             os.chown(path, self.nobody.pw_uid, self.nobody.pw_gid)
         os.chmod(self.state, 0o700)
+
+    def everybodys(self) -> tuple[list[str], dict[str, str]]:
+        """Give a twistd that everybody can run, and its environment.
+
+        What lies below a folder of root's own, Python itself perhaps, is out of reach once root is given up; it
+        is shown at another place for the time of the test.
+        """
+        packages = [os.path.dirname(os.path.dirname(module.__file__)) for module in (twisted, peerstor)]
+        if all(map(_readable, [os.__file__, *packages])):
+            return [TWISTD], environment()
+        shown = [self.show(place) for place in (sys.base_prefix, *packages)]
+        python, *packages = shown
+        interpreter = os.path.join(python, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}")
+        return [interpreter, TWISTD], environment(PYTHONPATH=os.pathsep.join(packages))
+
+    def show(self, place: str) -> str:
+        """Show a folder at another place, for reading only: nothing that clears up may reach the real one."""
+        shown = tempfile.mkdtemp(prefix="peerstor-shown-")
+        self.addCleanup(os.rmdir, shown)
+        subprocess.run(["mount", "-o", "bind,ro", place, shown], check=True, timeout=PATIENCE)
+        self.addCleanup(subprocess.run, ["umount", "-l", shown], check=True, timeout=PATIENCE)
+        return shown
 
     def daemon(self, port: int, *options: str) -> int:
         """Start it, and tell its process id."""
@@ -114,18 +138,6 @@ class PrivilegesTests(SynchronousTestCase):
         self.assertGreaterEqual(len(kept), 2)
         for path in kept:
             self.assertEqual(stat.S_IMODE(os.stat(path).st_mode) & 0o077, 0, path)
-
-
-def program() -> tuple[list[str], dict[str, str]]:
-    """Give a twistd that everybody can run, and its environment.
-
-    A Python below root's own home can't be: what isn't imported yet is out of reach once root is given up. The
-    system's does then, on the same packages.
-    """
-    if _readable(os.__file__):
-        return [TWISTD], environment()
-    packages = [os.path.dirname(os.path.dirname(module.__file__)) for module in (twisted, peerstor)]
-    return ["/usr/bin/python3", TWISTD], environment(PYTHONPATH=os.pathsep.join(packages))
 
 
 def _readable(path: str) -> bool:
