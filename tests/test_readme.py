@@ -38,6 +38,20 @@ class Readme(SynchronousTestCase):
             row = re.search(rf"^\|[^|]*{status}[^|]*\|.*`{code}`", table, re.MULTILINE)
             self.assertIsNotNone(row, (status, code))
 
+    def test_threats(self) -> None:
+        """Every row of the table of threats names tests, and they are there."""
+        table = README.partition("## Threats")[2].partition("\n## ")[0]
+        rows = [line.rstrip(" |").rpartition(" | ")[2] for line in table.split("\n") if line.startswith("| ")][2:]
+        self.assertGreater(len(rows), 20)
+        for row in rows:
+            named = re.findall(r"`([a-z_/]+/test_[a-z_]+\.py)::(test_[a-z_0-9]+)`", row)
+            self.assertTrue(named, row)
+            for file, test in named:
+                source = TOP / "tests" / file
+                self.assertTrue(source.is_file(), file)
+                code = source.read_text(encoding="utf-8")
+                self.assertIsNotNone(re.search(rf"^ +def {test}\(", code, re.MULTILINE), f"{file}::{test}")
+
     def test_links(self) -> None:
         """Every file that is linked is there."""
         for target in re.findall(r"\]\(([^)#:]+)\)", README):
