@@ -8,11 +8,13 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 import peerstor.web.site  # noqa: F401 - declares what the plumbing provides
-from peerstor.daemon.auditlog import NoAudit
+from peerstor.daemon.auditedchanges import AuditedChanges
+from peerstor.daemon.auditlog import AuditLog, NoAudit
 from peerstor.daemon.threads import Threads
 from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormReader
@@ -234,14 +236,16 @@ class StandInTests(SourceContract, SynchronousTestCase):
 
 class ListenerTests(SynchronousTestCase):
     def test_change_log(self) -> None:
-        """The log of changes is a listener."""
-        verifyObject(IChangeListener, ChangeLog())
+        """The logs of changes are listeners."""
+        for listener in (ChangeLog(), AuditedChanges(NoAudit())):
+            verifyObject(IChangeListener, listener)
 
 
 class AuditTests(SynchronousTestCase):
     def test_verified(self) -> None:
         """Whoever keeps an audit takes anything that a caller may say, and answers nothing."""
-        for audit in (NoAudit(), KeptAudit()):
+        log = AuditLog(path=b"/nowhere/audit.log", threads=ImmediateThreads(), clock=Clock())
+        for audit in (NoAudit(), KeptAudit(), log):
             verifyObject(IAudit, audit)
             self.assertIsNone(
                 audit.note("login", principal="\udc80\n", address=None, path=b"\xff", size=1, time="never")

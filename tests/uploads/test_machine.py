@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
@@ -13,9 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from peerstor.errors import BodyCut, NoSuchUpload, OffsetMismatch
+from peerstor.errors import BodyCut, DigestMismatch, NoSuchUpload, OffsetMismatch
 from peerstor.tree.publish import Conflict
-from tests.uploads.scaffold import Body, World, key
+from peerstor.uploads.digests import Digest
+from peerstor.uploads.sink import LINGER
+from tests.uploads.scaffold import Body, Source, World, key
+from tests.uploads.test_digests import blake, sha256
 
 DAY = 24 * 3600.0
 NAMES = st.sampled_from([b"one", b"two.bin"])
@@ -96,6 +100,27 @@ class Uploads(RuleBasedStateMachine):
         else:
             assert result == model.offset, result
 
+    @rule(name=NAMES, data=DATA, fate=st.sampled_from(["right", "wrong", "cut", "killed"]))
+    def append_checked(self, name: bytes, data: bytes, fate: str) -> None:
+        """A chunk with a digest counts when it is whole and right; else nothing of it does, whatever ends it."""
+        model = self.models[name]
+        said = sha256(data + b"!" * (fate == "wrong"))
+        body = Source() if fate == "killed" else Body(data, piece=7, cut=fate == "cut")
+        work = self.engine.append(key(name), offset=model.offset, source=body, length=None, digests=[said])
+        model.data, model.done = model.data or b"", None
+        if isinstance(body, Source):
+            Deferred.fromCoroutine(work)
+            body.send(data)
+            self.world.clock.advance(LINGER)
+            self.serve()
+            return
+        result = self.do(work)
+        if fate == "right":
+            model.data += data
+            assert result == model.offset, result
+        else:
+            assert isinstance(result, BodyCut if fate == "cut" else DigestMismatch), result
+
     @rule(name=NAMES, data=DATA, wrong=st.integers(0, 100))
     def append_elsewhere(self, name: bytes, data: bytes, wrong: int) -> None:
         """A chunk at a wrong offset changes nothing."""
@@ -107,17 +132,22 @@ class Uploads(RuleBasedStateMachine):
         assert isinstance(result, OffsetMismatch) and result.offset == model.offset, result
         assert not body.asked
 
-    def complete(self, name: bytes, size: int) -> Any:
-        return self.do(self.engine.complete(key(name), size=size, conflict=Conflict.RENAME, may_replace=False))
+    def complete(self, name: bytes, size: int, said: Digest | None = None) -> Any:
+        return self.do(
+            self.engine.complete(key(name), size=size, conflict=Conflict.RENAME, may_replace=False, digest=said)
+        )
 
-    @rule(name=NAMES)
+    @rule(name=NAMES, said=st.sampled_from([None, sha256, blake]))
     @precondition(lambda self: any(model.data is not None for model in self.models.values()))
-    def publish(self, name: bytes) -> None:
-        """Completing with the right size publishes under a name that was free."""
+    def publish(self, name: bytes, said: Callable[[bytes], Digest] | None) -> None:
+        """Completing with the right size publishes under a name that was free; with a wrong digest it does nothing."""
         model = self.models[name]
         if model.data is None:
             return
-        result = self.complete(name, len(model.data))
+        if said is not None:
+            result = self.complete(name, len(model.data), said(model.data + b"!"))
+            assert isinstance(result, DigestMismatch) and result.offset == model.offset, result
+        result = self.complete(name, len(model.data), said and said(model.data))
         final = result.path.name
         assert final not in self.tree.files
         assert (final == name) == (name not in self.tree.files)

@@ -4,6 +4,7 @@ Started with the storage's path and the number of the file to begin with; each l
 acknowledgement as a client would get it: `at NUMBER OFFSET` and `done NUMBER`.
 """
 
+import hashlib
 import os
 import random
 import sys
@@ -15,6 +16,7 @@ from twisted.internet.defer import Deferred
 from peerstor.daemon.threads import Threads
 from peerstor.errors import NoSuchUpload, OffsetMismatch
 from peerstor.tree.publish import Conflict
+from peerstor.uploads.digests import Digest
 from peerstor.uploads.records import UploadKey
 from tests.uploads.scaffold import Body, World
 
@@ -42,7 +44,8 @@ async def upload(engine: Any, number: int) -> None:
         say("at", number, offset)
         while offset < SIZE:
             piece = data[offset : offset + random.randrange(1, 150_000)]
-            offset = await engine.append(key, offset=offset, source=Body(piece), length=len(piece))
+            said = [Digest("sha-256", hashlib.sha256(piece).digest())] if random.random() < 0.5 else []
+            offset = await engine.append(key, offset=offset, source=Body(piece), length=len(piece), digests=said)
             say("at", number, offset)
         await engine.complete(key, **options)
     say("done", number)
