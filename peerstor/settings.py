@@ -18,6 +18,8 @@ LARGEST = 2**63 - 1
 Anonymous = Literal["none", "read", "create", "full"]
 ANONYMOUS: tuple[Anonymous, ...] = ("none", "read", "create", "full")
 
+Kind = Literal["flag", "text", "path", "whole number", "number", "size"]
+
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,19}) ?(|b|[kmgt]|[kmgt]b|[kmgt]ib)", re.ASCII | re.IGNORECASE)
@@ -27,7 +29,7 @@ _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?", r
 
 @frozen(kw_only=True)
 class Option:
-    """How a setting looks on the command line.
+    """How a setting is given on the command line, and anywhere else.
 
     :param name: the long option, without the dashes.
     :param value: the word for its value in the help (`BYTES`); None for a flag, which turns its setting around.
@@ -35,6 +37,10 @@ class Option:
     :param help: what it does, in a sentence or two.
     :param default: the default as people write it; None where the sentence says it.
     :param repeatable: whether it may be given several times.
+    :param kind: what its value is: a path is relative to a folder, and a number need not be written as text.
+    :param live: whether it can change while the server runs.
+    :param secret: whether its value is shown to nobody.
+    :param example: a value as people write it, where the default can't be written down.
     """
 
     name: str
@@ -43,6 +49,10 @@ class Option:
     help: str
     default: str | None = None
     repeatable: bool = False
+    kind: Kind = "text"
+    live: bool = False
+    secret: bool = False
+    example: str | None = None
 
 
 def whole_number(value: str | int, name: str, least: int, most: int, unit: str = "") -> int:
@@ -61,7 +71,7 @@ def whole_number(value: str | int, name: str, least: int, most: int, unit: str =
 
 def number(value: str | float, name: str, least: float, most: float, unit: str) -> float:
     """Read a number that may have a fraction; the same parameters and error as `whole_number`."""
-    text = f"{value:g}" if isinstance(value, int | float) else value
+    text = str(value)
     if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
         raise StartupError(f"--{name} must be a number{unit} from {least:g} to {most:g}, not {text!r}.")
     return float(text)
@@ -212,9 +222,23 @@ def _setting(
     shown: str | None = None,
     repeatable: bool = False,
     converter: Callable[[Any], Any] = bool,
+    kind: Kind | None = None,
+    live: bool = False,
     secret: bool = False,
+    example: str | None = None,
 ) -> Any:
-    option = Option(name=name, value=value, group=group, help=help, default=shown, repeatable=repeatable)
+    option = Option(
+        name=name,
+        value=value,
+        group=group,
+        help=help,
+        default=shown,
+        repeatable=repeatable,
+        kind=kind or ("flag" if value is None else "text"),
+        live=live,
+        secret=secret,
+        example=example,
+    )
     return field(default=default, converter=converter, metadata={Option: option}, repr=not secret)
 
 
@@ -256,6 +280,7 @@ class Settings:
         " follow is taken, and said.",
         shown="8080",
         converter=lambda value: whole_number(value, "port", 0, 65535),
+        kind="whole number",
     )
     strict_port: bool = _setting(
         False, "strict-port", None, LISTENING, "Take --port and no other: a port in use is an error."
@@ -276,6 +301,8 @@ class Settings:
         "Speak HTTPS on this port, and plain HTTP on --port; 0 for any free one. When it is in use, the next free"
         " one is taken, as with --port.",
         converter=_optional(whole_number, "https-port", least=0, most=65535),
+        kind="whole number",
+        example="8443",
     )
     # Absolute path; None for a certificate of our own making.
     cert: bytes | None = _setting(
@@ -286,6 +313,8 @@ class Settings:
         "The certificate for HTTPS (PEM), with those that lead to its root behind it, and the key too unless --key"
         " names it; read again on SIGHUP. By default one is made, and renewed with the same key.",
         converter=_optional(folder, "cert"),
+        kind="path",
+        example="/etc/peerstor/fullchain.pem",
     )
     # Absolute path; None where it lies with the certificate.
     key: bytes | None = _setting(
@@ -295,6 +324,8 @@ class Settings:
         LISTENING,
         "The certificate's private key (PEM), without a password.",
         converter=_optional(folder, "key"),
+        kind="path",
+        example="/etc/peerstor/privkey.pem",
     )
     # Connections open at once from one address; 0 is no limit.
     max_connections_per_address: int = _setting(
@@ -305,6 +336,8 @@ class Settings:
         "Connections that one client address may have open at once; 0 sets no limit.",
         shown="0",
         converter=lambda value: whole_number(value, "max-connections-per-address", 0, 1_000_000),
+        kind="whole number",
+        live=True,
     )
     # Percent-encoded, begins with `/` and doesn't end so; empty for none.
     base_path: str = _setting(
@@ -326,6 +359,8 @@ class Settings:
         "The folder that is served and receives the files; created when it isn't there.",
         shown="./data",
         converter=lambda value: folder(value, "storage"),
+        kind="path",
+        example="/srv/peerstor",
     )
     # Absolute path; None is the private folder in the storage.
     state: bytes | None = _setting(
@@ -335,6 +370,8 @@ class Settings:
         FILES,
         "Folder for PeerStor's own databases and secrets; by default the private folder .peerstor in the storage.",
         converter=_optional(folder, "state"),
+        kind="path",
+        example="/var/lib/peerstor",
     )
     # Whether finished files are forced to the disk before an upload is acknowledged.
     fsync: bool = _setting(
@@ -345,7 +382,7 @@ class Settings:
         "Don't force finished files to the disk before answering: faster, and a power cut may lose them.",
     )
 
-    gzip: bool = _setting(True, "no-gzip", None, DOWNLOADS, "Don't compress answers.")
+    gzip: bool = _setting(True, "no-gzip", None, DOWNLOADS, "Don't compress answers.", live=True)
     # bytes, inclusive.
     gzip_threshold: int = _setting(
         MIB,
@@ -355,6 +392,8 @@ class Settings:
         "Compress answers up to this size, in bytes or as 64K, 1MiB; 0 compresses nothing.",
         shown="1MiB",
         converter=lambda value: size(value, "gzip-threshold"),
+        kind="size",
+        live=True,
     )
 
     # bytes; None is no limit.
@@ -365,6 +404,9 @@ class Settings:
         UPLOADS,
         "Largest file that is taken, in bytes or as 64M, 1GiB; by default only the disk is a limit.",
         converter=_optional(size, "max-upload", least=1),
+        kind="size",
+        live=True,
+        example="10GiB",
     )
     # days, with fractions.
     upload_expiry: float = _setting(
@@ -375,6 +417,8 @@ class Settings:
         "Days after which an upload that doesn't go on is dropped, fractions allowed.",
         shown="7",
         converter=lambda value: number(value, "upload-expiry", 0.0001, 36500, " of days"),
+        kind="number",
+        live=True,
     )
 
     # The secret of the owner, who may do everything; None is no such token.
@@ -387,6 +431,7 @@ class Settings:
         " this machine can see it in the list of processes: prefer `peerstor token add`, see its --help.",
         converter=_token,
         secret=True,
+        example="a long text that nobody guesses",
     )
     # None is `create` without any token, and `none` with one.
     anonymous: Anonymous | None = _setting(  # noqa: RUF009
@@ -397,6 +442,8 @@ class Settings:
         "What somebody without a token may do: nothing, read, also add new files, or everything; by default"
         " create while there is no token, and none with one.",
         converter=_anonymous,
+        live=True,
+        example="read",
     )
     # Lower case; a leading dot takes every name below.
     allow_host: tuple[str, ...] = _setting(
@@ -408,6 +455,8 @@ class Settings:
         " takes all names below it. May be given several times.",
         repeatable=True,
         converter=_host_names,
+        live=True,
+        example="files.example.org",
     )
     # Networks as `10.0.0.0/8`, or `unix`.
     trusted_proxy: tuple[str, ...] = _setting(
@@ -420,6 +469,8 @@ class Settings:
         " times: every proxy on the way.",
         repeatable=True,
         converter=_networks,
+        live=True,
+        example="127.0.0.1",
     )
     # `*`, `none`, or one origin; None is `*` as long as there are no tokens, then `none`.
     cors: str | None = _setting(
@@ -430,6 +481,8 @@ class Settings:
         "Whose pages may read from here in a browser (GET, HEAD and OPTIONS): the pages of one origin, of any,"
         " or none; by default any while no tokens are set.",
         converter=_cors,
+        live=True,
+        example="https://example.org",
     )
 
     # seconds; None says nothing of it.
@@ -441,6 +494,9 @@ class Settings:
         "Have browsers that came by HTTPS use nothing else for this host name, for so many seconds (0 takes it"
         " back). By default none is told so.",
         converter=_optional(whole_number, "hsts", least=0, most=315_360_000, unit=" of seconds"),
+        kind="whole number",
+        live=True,
+        example="31536000",
     )
 
     # Absolute path; None is no access log.
@@ -451,6 +507,9 @@ class Settings:
         LIFE,
         "Write one line for every request to this file, in the combined format.",
         converter=_optional(folder, "access-log"),
+        kind="path",
+        live=True,
+        example="/var/log/peerstor/access.log",
     )
     # Absolute path; None is audit.log where the state is, `none` is no audit log.
     audit_log: bytes | Literal["none"] | None = _setting(
@@ -461,6 +520,9 @@ class Settings:
         "Write who signed in, and who changed what, to this file as lines of JSON; by default audit.log where"
         " --state says. none writes nothing.",
         converter=_audit_log,
+        kind="path",
+        live=True,
+        example="/var/log/peerstor/audit.log",
     )
     # seconds.
     drain: float = _setting(
@@ -471,6 +533,8 @@ class Settings:
         "Seconds that transfers get to end in when the server is stopped, fractions allowed.",
         shown="4",
         converter=lambda value: number(value, "drain", 0, 86400, " of seconds"),
+        kind="number",
+        live=True,
     )
 
     def __attrs_post_init__(self) -> None:

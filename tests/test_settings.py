@@ -2,7 +2,7 @@
 
 import os
 
-from attrs import fields
+from attrs import asdict, fields
 from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +44,24 @@ class DefaultTests(SynchronousTestCase):
     def test_odd_path_bytes(self) -> None:
         """A path that is no UTF-8 stays the bytes that it is on disk."""
         self.assertEqual(Settings(storage=os.fsdecode(b"/srv/\xff")).storage, b"/srv/\xff")
+
+    def test_checked_once_more(self) -> None:
+        """A value that was checked passes again, and stays what it is: settings are put together from others."""
+        given = Settings(
+            host="[::1]",
+            base_path="/a%2Bc/ü",
+            storage="x",
+            cert="c",
+            https=True,
+            gzip_threshold="64K",
+            upload_expiry="36499.123456",
+            drain=0.25,
+            allow_host=("Bücher.example", ".x."),
+            trusted_proxy=("::ffff:10.0.0.0/104", "unix"),
+            cors="HTTPS://A.example",
+            audit_log="none",
+        )
+        self.assertEqual(Settings(**asdict(given)), given)
 
     def test_frozen(self) -> None:
         """Settings don't change under those who read them."""
