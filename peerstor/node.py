@@ -13,6 +13,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from peerstor.access.keyring import Keyring
+from peerstor.access.sharelinks import ShareLinks
 from peerstor.access.tokenwatch import TokenWatch
 from peerstor.daemon.accesslog import AccessLog
 from peerstor.daemon.auditedchanges import AuditedChanges
@@ -223,6 +224,8 @@ def build(
     syncs = Threads(reactor=reactor, name="syncs", size=4, few=4)
     ledger_pool = Threads(reactor=reactor, name="ledger", size=1)
     access_pool = Threads(reactor=reactor, name="access", size=1)
+    # A password takes 19 MiB while it is hashed, whoever sends it: never more than two at once.
+    hashing = Threads(reactor=reactor, name="passwords", size=2, few=2)
     reads = Threads(reactor=reactor, name="reads", size=8)
     # A listing counts its entries in Python: another thread would take as long as the two one after the other.
     lists = Threads(reactor=reactor, name="lists", size=4, patience=0.25)
@@ -231,7 +234,9 @@ def build(
     writing_log = Threads(reactor=reactor, name="log", size=1)
     writing_audit = Threads(reactor=reactor, name="audit", size=1)
     sweeper = Threads(reactor=reactor, name="trash", size=1)
-    pools = (disk, syncs, ledger_pool, access_pool, reads, lists, coders, writing_log, writing_audit, sweeper)
+    pools = (
+        disk, syncs, ledger_pool, access_pool, hashing, reads, lists, coders, writing_log, writing_audit, sweeper,
+    )  # fmt: skip
     audit_log = None
     if settings.audit_log != "none":
         audit_path = settings.audit_log or AuditLog.path_in(
@@ -268,11 +273,15 @@ def build(
         clock=reactor,
         wall=time.time,
     )
+    share_links = ShareLinks.of(
+        keyring=keyring, level=settings.anonymous, threads=access_pool, hashing=hashing, wall=time.time
+    )
     keyring.open()
     keyring.on_change.append(TokenWatch(tokens=keyring.tokens, audit=audit))
     root = build_root(
         settings=settings,
         keyring=keyring,
+        share_links=share_links,
         instance_id=private.instance_id,
         sandbox=sandbox,
         publisher=publisher,

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from peerstor.daemon.secretpaths import without_ids
 from peerstor.interfaces import IThreads
 
 # Seconds that lines are gathered for: one write and one look at the file for all of them.
@@ -168,12 +169,12 @@ def without_secrets(uri: bytes) -> bytes:
     A parameter without `=` is all value, so it becomes `-`.
     """
     address, mark, query = _USER.sub(rb"\1//", uri).partition(b"?")
-    return address + mark + b"&".join(_without_secret(part) for part in query.split(b"&"))
+    return without_ids(address) + mark + b"&".join(_without_secret(part) for part in query.split(b"&"))
 
 
 def without_query(referer: bytes) -> bytes:
     """Cut a Referer before its query or fragment, and a user from its authority."""
-    return _USER.sub(rb"\1//", re.split(rb"[?#]", referer, maxsplit=1)[0])
+    return without_ids(_USER.sub(rb"\1//", re.split(rb"[?#]", referer, maxsplit=1)[0]))
 
 
 def timestamp(second: int) -> bytes:

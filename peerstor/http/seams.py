@@ -50,6 +50,7 @@ class Connection(Protocol):
     site: House
     persistent: bool
     continue_sent: bool
+    transport: Any
 
     def isSecure(self) -> bool:
         """Tell whether it is encrypted."""

@@ -9,6 +9,7 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from peerstor import errors
+from peerstor.daemon.secretpaths import without_ids
 from peerstor.http.phrases import phrase
 from peerstor.http.ranges import unsatisfied_range
 from peerstor.http.request import StreamingRequest
@@ -198,10 +199,10 @@ class Errors:
 
 
 def _what(request: StreamingRequest) -> dict[str, str]:
-    """Spell the request for the log: printable ASCII, and no query, which may hold a secret."""
+    """Spell the request for the log: printable ASCII, no id of a share, and no query, which may hold a secret."""
     return {
         "method": request.method.decode("ascii", "backslashreplace"),
-        "uri": request.path.decode("ascii", "backslashreplace"),
+        "uri": without_ids(request.path).decode("ascii", "backslashreplace"),
     }
 
 

@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from peerstor.access.rights import Principal, Right
+from peerstor.daemon.secretpaths import without_ids
 from peerstor.errors import Fault, Forbidden, LoginNeeded, NotFound
 from peerstor.http.blocks import TransferStopped
 from peerstor.http.request import StreamingRequest
@@ -26,6 +27,7 @@ Place = Callable[[StreamingRequest], TreePath]
 """Tells from a request the path at which a right is needed; raises BadPath and its like."""
 
 ROOT = TreePath((), slash=True)
+
 
 def somewhere(request: StreamingRequest) -> TreePath:
     """Stand for the place of a route whose right may hold anywhere: the handler has to ask where it does."""
@@ -184,9 +186,8 @@ class Guard:
             if not isinstance(error, Fault | OSError | CancelledError) and not _is_end_of_transfer(error):
                 _log.failure("a handler failed after its answer had begun")
             elif not gone:
-                _log.warn(
-                    "cut {uri}: {error}", uri=request.path.decode("ascii", "backslashreplace"), error=repr(error)
-                )
+                uri = without_ids(request.path).decode("ascii", "backslashreplace")
+                _log.warn("cut {uri}: {error}", uri=uri, error=repr(error))
             request.cut()
             if not (request._disconnected or request.finished):
                 await _until_cancelled()

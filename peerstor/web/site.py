@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import classImplements
 
 from peerstor.access.keyring import Keyring
+from peerstor.access.sharelinks import ShareLinks
 from peerstor.access.throttle import Throttle
 from peerstor.http.body import BodyStream
 from peerstor.http.formparts import FilePart
@@ -31,6 +32,7 @@ from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
+from peerstor.web.sharesite import build_shares
 from peerstor.web.tree import TreeFace
 from peerstor.web.uploads import UploadsFace
 
@@ -43,6 +45,7 @@ def build_root(
     *,
     settings: Settings,
     keyring: Keyring,
+    share_links: ShareLinks,
     instance_id: str,
     sandbox: Sandbox,
     publisher: Publisher,
@@ -59,6 +62,7 @@ def build_root(
     """Build the root of all addresses.
 
     :param keyring: what people come with; open.
+    :param share_links: what was handed out of the storage; in the keyring.
     :param instance_id: of the storage.
     :param disk: where the tree is changed.
     :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
@@ -70,10 +74,11 @@ def build_root(
     links = Links(settings.base_path)
     pages = Pages(links=links)
     errors = Errors(pages=pages)
+    throttle = Throttle(clock.seconds)
     authentication = Authentication(
         keyring=keyring,
         level=settings.anonymous,
-        throttle=Throttle(clock.seconds),
+        throttle=throttle,
         audit=audit,
         instance_id=instance_id,
         clock=clock,
@@ -82,12 +87,15 @@ def build_root(
     guard = Guard(access=authentication, errors=errors, links=links)
     keyring.on_change.append(guard.cut_ended)
     cors = Cors(settings.cors, closed=lambda: keyring.any)
+    plain_files = Files(threads=reads, coders=coders, clock=clock, gzip_threshold=0)
     files = Files(
         threads=reads,
         coders=coders,
         clock=clock,
         gzip_threshold=settings.gzip_threshold if settings.gzip else 0,
     )
+    listings = Listings(sandbox=sandbox, threads=lists, pages=pages)
+    forms = Forms(engine=engine, errors=errors, pages=pages)
     tree = TreeFace(
         guard=guard,
         errors=errors,
@@ -99,8 +107,8 @@ def build_root(
         reads=reads,
         disk=disk,
         files=files,
-        listings=Listings(sandbox=sandbox, threads=lists, pages=pages),
-        forms=Forms(engine=engine, errors=errors, pages=pages),
+        listings=listings,
+        forms=forms,
         listeners=listeners,
     )
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, engine=engine)
@@ -109,6 +117,26 @@ def build_root(
     health = HealthFace(guard=guard, errors=errors, cors=cors, pulse=pulse)
     login = LoginFace(
         guard=guard, errors=errors, cors=cors, pages=pages, links=links, authentication=authentication
+    )
+    shares = build_shares(
+        share_links=share_links,
+        keyring=keyring,
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        pages=pages,
+        sandbox=sandbox,
+        engine=engine,
+        reads=reads,
+        files=files,
+        plain_files=plain_files,
+        listings=listings,
+        forms=forms,
+        throttle=throttle,
+        audit=audit,
+        clock=clock,
+        wall=wall,
     )
     return Root(
         hosts=KnownHosts(own=(socket.gethostname(),), allowed=settings.allow_host),
@@ -123,8 +151,9 @@ def build_root(
             b"/-/static/": assets.routes.resource(assets),
             b"/-/login": login.routes.resource(login),
             b"/-/logout": login.routes.resource(login),
+            **shares.own,
         },
-        raw={},
+        raw=shares.raw,
         https=HttpsOnly(clock=clock) if settings.https else None,
         hsts=settings.hsts,
     )

@@ -18,6 +18,7 @@ class Visitor:
     :param can_sign_in: whether there is any token to sign in with.
     :param home: the address of the folder that they see first.
     :param may_share: whether they may make links for others, anywhere.
+    :param told: what else to tell them: whose link they have opened, and until when it holds.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Visitor:
     can_sign_in: bool
     home: str
     may_share: bool
+    told: str = ""
 
     @classmethod
     def of(cls, principal: Principal, links: Links, *, can_sign_in: bool) -> "Visitor":

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from peerstor.access.keyring import Keyring
+from peerstor.access.sharelinks import ShareLinks
 from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
@@ -86,10 +87,18 @@ class House:
             clock=self.clock,
             wall=lambda: self.wall,
         )
+        self.share_links = ShareLinks.of(
+            keyring=self.keyring,
+            level=self.settings.anonymous,
+            threads=threads,
+            hashing=threads,
+            wall=lambda: self.wall,
+        )
         self.keyring.open()
         self.root = build_root(
             settings=self.settings,
             keyring=self.keyring,
+            share_links=self.share_links,
             instance_id=self.private.instance_id,
             sandbox=self.sandbox,
             publisher=publisher,

@@ -1,0 +1,91 @@
+"""The guard of shares: as strict as the other, and nothing that it answers leads anywhere else."""
+
+from peerstor.access.rights import Principal
+from peerstor.access.share import Share
+from peerstor.access.shares import Shares
+from peerstor.errors import PasswordNeeded
+from peerstor.http.request import StreamingRequest
+from peerstor.web.challenge import is_navigation, set_challenge
+from peerstor.web.display import time_shown
+from peerstor.web.errors import Errors
+from peerstor.web.guard import Guard
+from peerstor.web.headers import set_page_headers
+from peerstor.web.links import Links
+from peerstor.web.pages import Pages
+from peerstor.web.shareaccess import ShareAccess
+from peerstor.web.shareview import address_of, id_of
+from peerstor.web.visitors import Visitor
+
+UNSTORED = b"private, no-store"
+"""What a page of a share is to caches: whoever uses the browser next shall not find it there."""
+
+
+class ShareGuard(Guard):
+    """Lets visitors of shares through to its handlers."""
+
+    leads_home = False
+
+    def __init__(self, *, access: ShareAccess, errors: Errors, links: Links, pages: Pages, shares: Shares) -> None:
+        super().__init__(access=access, errors=errors, links=links)
+        self._pages = pages
+        self._shares = shares
+
+    def visitor_of(self, principal: Principal) -> Visitor:
+        """Describe whoever opens a share: the head of its pages leads back to it and tells whose it is."""
+        share = self._shares.find((principal.credential or "").partition(":")[2])
+        return visitor_of_share(self._links, share)
+
+    async def answer(self, request: StreamingRequest, error: Exception) -> bytes:
+        """Answer what a handler raised; a person is asked for the password by a page."""
+        unbegun = not (request.startedWriting or request.finished or request._disconnected)
+        if isinstance(error, PasswordNeeded) and unbegun:
+            if is_navigation(request):
+                return self.ask(request, id_of(request), request.uri.decode("latin-1"))
+            body = self._errors.answer(request, error)
+            set_challenge(request)
+            request.setHeader(b"cache-control", UNSTORED)
+            return body
+        body = await super().answer(request, error)
+        request.setHeader(b"cache-control", UNSTORED)
+        return body
+
+    def ask(self, request: StreamingRequest, share_id: str, target: str, *, wrong: bool = False) -> bytes:
+        """Answer with the page that asks for a password.
+
+        :param target: the address to go on to.
+        :param wrong: whether one was given that is wrong.
+        """
+        set_page_headers(request)
+        request.setResponseCode(401)
+        set_challenge(request, page=True)
+        request.setHeader(b"cache-control", UNSTORED)
+        request.setHeader(b"x-robots-tag", b"noindex, nofollow")
+        body = self._pages.render(
+            "share_password.html",
+            visitor=visitor_of_share(self._links, None),
+            action=self._links.own(f"/-/unlock/{share_id}"),
+            target=target,
+            wrong=wrong,
+            secure=request.secure,
+        )
+        request.setHeader(b"content-length", b"%d" % len(body))
+        return body
+
+
+def visitor_of_share(links: Links, share: Share | None) -> Visitor:
+    """Describe somebody who may see nothing but a share, or as yet not even that (None)."""
+    return Visitor(
+        name="",
+        signed_in=False,
+        can_sign_out=False,
+        can_sign_in=False,
+        home="" if share is None else address_of(links, share),
+        may_share=False,
+        told="" if share is None else _told(share),
+    )
+
+
+def _told(share: Share) -> str:
+    if share.expires is None:
+        return f"Shared by {share.made_by}"
+    return f"Shared by {share.made_by} until {time_shown(share.expires)[1]} UTC"
