@@ -139,8 +139,10 @@ class Guard:
             held = [right for right in needs if principal.may(right, path.parts)]
         if needs and not held:
             placed = at is not None and at is not somewhere
-            if principal.signed_in and not path.parts and placed and self.leads_home and is_navigation(request):
-                raise _Elsewhere(home_of(principal))
+            home = home_of(principal)
+            leads = self.leads_home and placed and principal.signed_in and home.parts
+            if leads and not path.parts and is_navigation(request):
+                raise _Elsewhere(home)
             raise self.refusal(principal, path if placed else None)
         if request.method in SAFE_METHODS:
             used = held[:1]

@@ -169,6 +169,12 @@ class Named(Closed):
         self.assertEqual((answer.status, answer.headers.get("location")), (303, "/folder/"))
         self.assertEqual(self.get("/a.txt", HTML, signed_in).status, 404)
 
+    def test_no_home(self) -> None:
+        """Who has rights, and no folder to see, isn't sent round in circles."""
+        manager = self.token(Right.SHARE, b"folder")
+        signed_in = self.cookie(self.sign_in(manager["Authorization"].split()[1]))
+        self.assertEqual(self.get("/", HTML, signed_in).status, 404)
+
     def test_drop_folder(self) -> None:
         """Who may only create adds files and learns nothing: not of a name, a size, nor whether one was taken."""
         ann = self.token(Right.CREATE, b"folder")
