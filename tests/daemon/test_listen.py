@@ -1,5 +1,6 @@
 """Rules of the sockets that listen."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -54,6 +55,20 @@ class ListenTests(SynchronousTestCase):
         self.reach(socket.AF_INET, *one.getsockname())
         self.assertFalse(one.getblocking())
         self.assertEqual(self.said(), [])
+
+    def test_little_waits_in_the_kernel(self) -> None:
+        """Of an answer that its client doesn't read, the kernel takes some hundred kilobytes, not megabytes."""
+        (one,) = self.listen()
+        with closing(socket.socket()) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(one.getsockname())
+            with closing(one.accept()[0]) as server:
+                server.setblocking(False)
+                taken = 0
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        taken += server.send(bytes(65536))
+        self.assertLess(taken, 500_000)
 
     def test_deep_backlog(self) -> None:
         """More connections than the usual backlog of 50 to 128 may wait at once."""
