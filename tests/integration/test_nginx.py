@@ -259,6 +259,15 @@ class SubPathTests(ServerCase):
         with open(log, encoding="ascii") as file:
             self.assertEqual([line.split()[0] for line in file], ["127.0.0.9"])
 
+    def test_many_clients(self) -> None:
+        """The limit of connections an address doesn't hold for the proxy, behind which are many clients."""
+        self.server.stop()
+        self.server.options += ["--max-connections-per-address", "1"]
+        self.server.start()
+        self.connect(self.server)
+        self.connect(self.server)
+        self.assertEqual(self.curl()[0], 200)
+
     def test_host(self) -> None:
         """A host that we don't know ourselves by is refused through a proxy too."""
         self.assertEqual(self.curl("-H", "Host: evil.example")[0], 421)

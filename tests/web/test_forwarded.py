@@ -188,6 +188,7 @@ ADDRESSES = st.one_of(
 )
 NODES = st.one_of(ADDRESSES, ADDRESSES, st.sampled_from(["unknown", "_hidden"]), st.none())
 HOSTS = st.one_of(st.none(), st.sampled_from(["nas", "nas:8080", 'a"b', "a,b;c=d", "a\\"]))
+NAMES = st.sampled_from(["nas", "nas:8080", "files.example"])
 HOPS = st.lists(st.tuples(NODES, st.sampled_from([None, "http", "https"]), HOSTS), max_size=5)
 
 
@@ -240,12 +241,14 @@ class Model(SynchronousTestCase):
         fields = {"forwarded": lines} if lines else {}
         self.assertEqual(told(sender, **fields), plain_reading(hops, sender))
 
-    @given(st.lists(ADDRESSES, max_size=5), st.sampled_from([b"http", b"https"]))
-    def test_customary(self, addresses: list[str], proto: bytes) -> None:
-        """So is `X-Forwarded-For`; a scheme that only one proxy told is the client's."""
-        client = told(x_for=", ".join(addresses).encode(), x_proto=proto)
-        hops: list[tuple[str | None, str | None, str | None]] = [(address, None, None) for address in addresses]
-        self.assertEqual(client, Hop(plain_reading(hops, NEAR).address, proto == b"https"))
+    @given(
+        st.lists(st.tuples(ADDRESSES | st.just("unknown"), st.sampled_from(["http", "https"]), NAMES), max_size=5)
+    )
+    def test_customary(self, hops: list[Any]) -> None:
+        """So are the three lists of `X-Forwarded-`."""
+        lists = [", ".join(items).encode() for items in zip(*hops, strict=True)] or [b"", b"", b""]
+        client = told(x_for=lists[0], x_proto=lists[1], x_host=lists[2])
+        self.assertEqual(client, plain_reading(hops, NEAR))
 
     @given(st.binary(max_size=60) | st.text('for=";,\\ 1', max_size=40).map(str.encode), st.booleans())
     def test_what_a_client_put_there(self, claimed: bytes, one_line: bool) -> None:

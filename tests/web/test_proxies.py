@@ -6,10 +6,12 @@ from html import unescape
 from typing import Any
 from urllib.parse import urljoin
 
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.errors import StartupError
 from peerstor.tap import Options
+from tests.http.wire import Wire
 from tests.web.house import Answer, House
 
 PROXY = "192.0.2.7"
@@ -35,9 +37,14 @@ class ProxyCase(SynchronousTestCase):
 class Forwarding(ProxyCase):
     """What a proxy tells of its client."""
 
+    peer: Any = IPv4Address("TCP", PROXY, 4242)
+
     def seen(self, house: House, **headers: str) -> tuple[str, bool, bytes | None]:
         """Give the client's address, whether it came over TLS, and the host, as the root has them."""
-        channel, _ = house.connect()
+        channel = house.site.buildProtocol(None)
+        wire = Wire()
+        wire.peerAddr = self.peer
+        channel.makeConnection(wire)
         made: list[Any] = []
         channel.requestFactory = lambda *args, **kw: (
             made.append(type(channel).requestFactory(*args, **kw)) or made[-1]
@@ -65,6 +72,13 @@ class Forwarding(ProxyCase):
                 self.house(**settings), Forwarded="for=198.51.100.9;proto=https;host=nas", X_Forwarded_Host="nas"
             )
             self.assertEqual(seen, (PROXY, False, b"localhost"))
+
+    def test_unix_socket(self) -> None:
+        """A proxy may come through a UNIX socket, which has no address."""
+        for networks, expected in ((("unix",), "198.51.100.9"), ((PROXY,), "unix")):
+            house = self.house(trusted_proxy=networks)
+            self.peer = UNIXAddress(b"/run/peerstor.sock")
+            self.assertEqual(self.seen(house, X_Forwarded_For="198.51.100.9")[0], expected)
 
     def test_forwarded_host(self) -> None:
         """A forwarded host has to be known like any other, and the proxy's own name needs not be."""

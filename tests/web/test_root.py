@@ -29,7 +29,7 @@ class RootTests(SynchronousTestCase):
         c = Plain(lambda request: None)
         c.site.resource = Root(
             links=Links(), proxies=TrustedProxies(()), hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*", closed=lambda: False), errors=Errors(pages=Pages(links=Links())),
-            tree=Broken(), own={},
+            tree=Broken(), own={}, raw={},
         )  # fmt: skip
         c.send(head("GET") * 2)
         self.assertEqual(statuses(c.received()), [500, 500])
