@@ -1,5 +1,6 @@
 """The command line, and the service that twistd runs: strings in, Settings out, everything checked at once."""
 
+import os
 import socket
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from peerstor import __version__
+from peerstor.config.sources import Configuration, Sources
 from peerstor.daemon.addresses import access_lines, beyond_loopback
 from peerstor.daemon.announcement import Announcement, open_warning
 from peerstor.daemon.listen import listen
@@ -30,23 +32,38 @@ def _option_of(setting: "Attribute[Any]") -> Option:
 
 _OPTIONS: dict[Option, str] = {_option_of(setting): setting.name for setting in fields(Settings)}
 
+CONFIG = Option(
+    name="config",
+    value="FILE",
+    group="",
+    kind="path",
+    help="Take settings from this file (TOML), as far as neither this line nor the environment has them; read"
+    " again on SIGHUP. conf/peerstor.toml has every one explained.",
+)
+"""Names the file that settings are in, so it is none itself."""
+
 
 class Options(UsageOptions):
     """PeerStor's options, as a sub-command of twistd or on their own.
 
-    All that they are comes from the fields of `Settings`. After parsing, `settings` holds them checked.
-    Whatever is wrong ends in SystemExit with one line.
+    All that they are comes from the fields of `Settings`. After parsing, `settings` holds them checked, and
+    `configuration` also tells where each comes from. Whatever is wrong ends in SystemExit with one line.
+
+    :cvar environ: the variables that settings are taken from.
     """
 
     optFlags = [[option.name, None, option.help] for option in _OPTIONS if option.value is None]  # noqa: RUF012
-    optParameters = [  # noqa: RUF012
+    optParameters = [
         [option.name, None, None, option.help]
         for option in _OPTIONS
         if option.value is not None and not option.repeatable
-    ]
+    ] + [[CONFIG.name, None, None, CONFIG.help]]
 
     synopsis = "Usage: twistd [-n] [options of twistd] peerstor [options]"
+    environ: Mapping[str, str] = os.environ
     settings: Settings
+    sources: Sources
+    configuration: Configuration
 
     def opt_allow_host(self, name: str) -> None:
         """Add a host name that browsers may use for this server."""
@@ -68,7 +85,9 @@ class Options(UsageOptions):
 
     def postOptions(self) -> None:
         """Check the values, and what was asked of twistd around them."""
-        self.settings = settings_of(self)
+        self.sources = Sources(command_line=given_in(self), environ=self.environ, file=self["config"])
+        self.configuration = self.sources.read()
+        self.settings = self.configuration.settings
         if self.parent is not None:
             self._settle_with_twistd(self.parent)
 
@@ -99,10 +118,12 @@ class Options(UsageOptions):
                 group = option.group
                 lines += ["", f"{group}:"]
             lines += _help_lines(option)
-        lines += ["", "Other:"]
+        lines += ["", "Other:", *_help_lines(CONFIG)]
         lines += _help_lines(Option(name="help", value=None, group="", help="Print this and exit."))
         lines += _help_lines(Option(name="version", value=None, group="", help="Print the version and exit."))
+        lines += ["", *textwrap.wrap(_ENVIRONMENT, _WIDTH)]
         lines += ["", "Tokens: `peerstor token add|list|revoke`, see `peerstor token --help`."]
+        lines += ["What would run: `peerstor check-config`, with the same options."]
         return "\n".join(lines)
 
     def _settle_with_twistd(self, twistd: UsageOptions) -> None:
@@ -119,12 +140,16 @@ _PURPOSE = (
     " uploads that resume."
 )
 
+_ENVIRONMENT = (
+    "Every option can be given in the environment too, as PEERSTOR_MAX_UPLOAD=1GiB; PEERSTOR_GZIP=false is"
+    " --no-gzip, and repeatable ones have commas."
+)
 
-def settings_of(options: Mapping[str, Any]) -> Settings:
-    """Turn parsed options into Settings.
+
+def given_in(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the values that a command line has, by their names in `Settings`.
 
     :param options: values by the long name of the option; None and 0 where it wasn't given.
-    :raises StartupError: on a value that is not allowed.
     """
     given: dict[str, Any] = {}
     for option, setting in _OPTIONS.items():
@@ -133,7 +158,7 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
             given[setting] = not getattr(fields(Settings), setting).default
         elif option.value is not None and value is not None:
             given[setting] = value
-    return Settings(**given)
+    return given
 
 
 def makeService(options: Options) -> IService:
@@ -147,7 +172,7 @@ def makeService(options: Options) -> IService:
     twistd: Mapping[str, Any] = options.parent if options.parent is not None else {"nodaemon": True}
     opened: list[socket.socket] = []
     try:
-        return _assemble(options.settings, twistd, opened)
+        return _assemble(options, twistd, opened)
     except StartupError as error:
         line = str(error)
     except (StorageUnavailable, OSError) as error:
@@ -159,13 +184,14 @@ def makeService(options: Options) -> IService:
     raise SystemExit(f"peerstor: {line}")
 
 
-def _assemble(settings: Settings, twistd: Mapping[str, Any], opened: list[socket.socket]) -> IService:
+def _assemble(options: Options, twistd: Mapping[str, Any], opened: list[socket.socket]) -> IService:
     # Not at the top: importing Klein, which node does, installs the default reactor, and twistd's --reactor
     # is only obeyed until then.
     from twisted.internet import reactor
 
     from peerstor import node
 
+    settings = options.settings
     raise_descriptor_limit()
     with acting_as(twistd.get("uid"), twistd.get("gid")):
         prepare(settings)
@@ -187,15 +213,16 @@ def _assemble(settings: Settings, twistd: Mapping[str, Any], opened: list[socket
     ]
     beyond = beyond_loopback([*sockets, *secure])
     warning = open_warning(settings.anonymous or "create", beyond_loopback=beyond, tokens=built.has_tokens)
-    _announcement(lines, warning, twistd).setServiceParent(services)
+    warnings = [*options.configuration.warnings, *([] if warning is None else [warning])]
+    _announcement(lines, warnings, twistd).setServiceParent(services)
     return services
 
 
-def _announcement(lines: Sequence[str], warning: str | None, twistd: Mapping[str, Any]) -> Announcement:
+def _announcement(lines: Sequence[str], warnings: Sequence[str], twistd: Mapping[str, Any]) -> Announcement:
     foreground = _in_foreground(twistd)
     return Announcement(
         lines=lines,
-        warning=warning,
+        warnings=warnings,
         # Not sys.stdout: twistd puts its log there, with a time and a prefix to every line.
         output=_standard_output() if foreground else None,
         in_log=not foreground or _logs_elsewhere(twistd),

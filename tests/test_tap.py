@@ -22,7 +22,7 @@ from peerstor.__main__ import Foreground
 from peerstor.daemon.announcement import Announcement
 from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.settings import MIB, Settings
-from peerstor.tap import Options, makeService, settings_of
+from peerstor.tap import Options, given_in, makeService
 from tests.scratch import scratch_folder
 
 
@@ -269,7 +269,7 @@ class MakeServiceTests(SynchronousTestCase):
             ({"nodaemon": False}, False, True),
         ):
             with self.subTest(twistd=twistd):
-                announced = tap._announcement([], None, self.options(**twistd).parent or {})
+                announced = tap._announcement([], [], self.options(**twistd).parent or {})
                 self.assertEqual((announced._output is not None, announced._in_log), (printed, logged))
 
     def test_refusals_are_one_line(self) -> None:
@@ -312,9 +312,35 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIn("a file is in the way", str(caught.exception.code))
 
 
-class SettingsOfTests(SynchronousTestCase):
+class GivenInTests(SynchronousTestCase):
     def test_flags_turn_their_setting(self) -> None:
-        """A flag turns its setting around; one that wasn't given leaves it."""
-        self.assertFalse(settings_of({"no-gzip": 1}).gzip)
-        self.assertTrue(settings_of({"no-gzip": 0}).gzip)
-        self.assertTrue(settings_of({"strict-port": 1}).strict_port)
+        """A flag turns its setting around; one that wasn't given says nothing."""
+        self.assertEqual(
+            given_in({"no-gzip": 1, "no-fsync": 0, "strict-port": 1}), {"gzip": False, "strict_port": True}
+        )
+
+
+class ConfigTests(SynchronousTestCase):
+    def test_three_sources(self) -> None:
+        """The file and the environment stand behind the command line."""
+        folder = scratch_folder(self)
+        with open(f"{folder}/c.toml", "w") as file:
+            file.write("port = 1\ndrain = 1\nhsts = 1\n")
+        options = Options()
+        options.environ = {"PEERSTOR_DRAIN": "2", "PEERSTOR_PORT": "2"}
+        options.parseOptions(["--port", "3", "--config", f"{folder}/c.toml"])
+        self.assertEqual((options.settings.port, options.settings.drain, options.settings.hsts), (3, 2.0, 1))
+        self.assertEqual(options.sources.file, f"{folder}/c.toml")
+
+    def test_wrong(self) -> None:
+        """What is wrong in the file or the environment ends in one line, as on the command line."""
+        options = Options()
+        options.environ = {"PEERSTOR_DRAIN": "x"}
+        with self.assertRaises(SystemExit) as caught:
+            options.parseOptions([])
+        self.assertIn("peerstor: PEERSTOR_DRAIN must be a number", str(caught.exception.code))
+        with self.assertRaises(SystemExit) as caught:
+            parsed("--config", "/nowhere/c.toml")
+        self.assertEqual(
+            caught.exception.code, "peerstor: /nowhere/c.toml can't be read: No such file or directory."
+        )

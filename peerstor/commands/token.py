@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.python.usage import Options, UsageError
@@ -19,6 +19,7 @@ from peerstor.access.rights import Right
 from peerstor.access.tokens import Token, Tokens, check_name, spelled
 from peerstor.commands.place import Place, place_of
 from peerstor.commands.words import end_of, rights_of, spelled_time
+from peerstor.config.sources import Sources
 from peerstor.errors import BadName, BadPath, Exists, Fault, NoSpace, StorageUnavailable
 from peerstor.settings import Settings
 from peerstor.tree.paths import TreePath
@@ -31,9 +32,11 @@ class _Command(Options):
     """What the commands have in common: the options that name the storage, before or behind the arguments."""
 
     optParameters = [  # noqa: RUF012
-        ["storage", None, "./data", "The storage folder that the token is for."],
+        ["storage", None, None, "The storage folder that the token is for. [default: ./data]"],
         ["state", None, None, "The folder for PeerStor's databases, where the server was given one."],
+        ["config", None, None, "The server's file of settings, which may name both; so may the environment."],
     ]
+    environ: Mapping[str, str] = os.environ
     synopsis: str
     settings: Settings
 
@@ -43,7 +46,8 @@ class _Command(Options):
 
     def postOptions(self) -> None:
         """Check the values."""
-        self.settings = Settings(storage=self["storage"], state=self["state"])
+        given = {name: self[name] for name in ("storage", "state") if self[name] is not None}
+        self.settings = Sources(command_line=given, environ=self.environ, file=self["config"]).read().settings
 
     def getSynopsis(self) -> str:
         """Say how it is called."""

@@ -22,14 +22,16 @@ class Announcement(Service):
     """Says where the server is reached when it starts; it belongs behind the services that it speaks of.
 
     :param lines: the lines to say.
-    :param warning: a line that is logged as a warning; None for none.
+    :param warnings: lines that are logged as warnings.
     :param output: where people see the lines bare; None when nobody looks.
     :param in_log: whether the lines are logged as well.
     """
 
-    def __init__(self, *, lines: Sequence[str], warning: str | None, output: TextIO | None, in_log: bool) -> None:
+    def __init__(
+        self, *, lines: Sequence[str], warnings: Sequence[str], output: TextIO | None, in_log: bool
+    ) -> None:
         self._lines = list(lines)
-        self._warning = warning
+        self._warnings = list(warnings)
         self._output = output
         self._in_log = in_log
 
@@ -39,8 +41,8 @@ class Announcement(Service):
         if self._in_log:
             for line in self._lines:
                 _log.info("{line}", line=line)
-        if self._warning is not None:
-            _log.warn("{line}", line=self._warning)
+        for line in self._warnings:
+            _log.warn("{line}", line=line)
         if self._output is not None:
             self._print(self._output)
 

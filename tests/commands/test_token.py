@@ -267,3 +267,32 @@ class HelpTests(SynchronousTestCase):
             for word in words:
                 self.assertIn(word, out.getvalue())
             self.assertLessEqual(max(map(len, out.getvalue().splitlines())), 80)
+
+
+class SourcesTests(CommandCase):
+    def test_file_and_environment(self) -> None:
+        """The storage and the state may be named by the server's file, or by its variables."""
+        other, state = f"{self.folder}/other", f"{self.folder}/state"
+        os.mkdir(other)
+        with open(f"{self.folder}/c.toml", "w") as file:
+            file.write('storage = "other"\nstate = "state"\nport = 1\n')
+        for arguments, environ in (
+            (["--config", f"{self.folder}/c.toml"], {}),
+            ([], {"PEERSTOR_CONFIG": f"{self.folder}/c.toml"}),
+            ([], {"PEERSTOR_STORAGE": other, "PEERSTOR_STATE": state}),
+        ):
+            with self.subTest(arguments=arguments, environ=environ):
+                self.patch(token._Command, "environ", environ)
+                name = f"n{len(environ)}"
+                with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                    token.run(["add", name, *arguments])
+                    token.run(["revoke", name, *arguments])
+                self.assertEqual([file[:6] for file in sorted(os.listdir(state)) if "-" in file][:1], ["access"])
+        self.assertEqual(os.listdir(self.storage), [])
+
+    def test_wrong(self) -> None:
+        """A file that the server would refuse is refused here too."""
+        with open(f"{self.folder}/c.toml", "w") as file:
+            file.write("port = -1\n")
+        line = self.command("list", "--config", f"{self.folder}/c.toml").line
+        self.assertIn("port in ", str(line))

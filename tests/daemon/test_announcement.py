@@ -13,12 +13,12 @@ LINES = ["Access at: http://192.0.2.2:8080", "Access at: http://[2001:db8::2]:80
 
 class AnnouncementTests(SynchronousTestCase):
     def announce(
-        self, *, output: io.StringIO | None, in_log: bool, warning: str | None = None
+        self, *, output: io.StringIO | None, in_log: bool, warnings: tuple[str, ...] = ()
     ) -> list[tuple[object, str]]:
         events: list[LogEvent] = []
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        Announcement(lines=LINES, warning=warning, output=output, in_log=in_log).startService()
+        Announcement(lines=LINES, warnings=warnings, output=output, in_log=in_log).startService()
         return [
             (event["log_level"], str(event.get("line", event["log_format"])))
             for event in events
@@ -36,9 +36,10 @@ class AnnouncementTests(SynchronousTestCase):
         self.assertEqual(self.announce(output=None, in_log=True), [(LogLevel.info, line) for line in LINES])
 
     def test_warning(self) -> None:
-        """The warning goes to the log as a warning, wherever the lines go."""
+        """Warnings go to the log as such, wherever the lines go."""
         self.assertEqual(
-            self.announce(output=io.StringIO(), in_log=False, warning="Open."), [(LogLevel.warn, "Open.")]
+            self.announce(output=io.StringIO(), in_log=False, warnings=("Open.", "Old.")),
+            [(LogLevel.warn, "Open."), (LogLevel.warn, "Old.")],
         )
 
     def test_closed_output(self) -> None:

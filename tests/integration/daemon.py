@@ -31,8 +31,9 @@ def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE)
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This process's environment without what would let a child find the checkout by accident."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    """This process's environment without settings, and without what would let a child find the checkout by accident."""
+    left = ("PYTHONPATH", "PYTHONHOME")
+    kept = {name: value for name, value in os.environ.items() if name not in left and name[:9] != "PEERSTOR_"}
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **changes}
 
 
