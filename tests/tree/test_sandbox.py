@@ -100,6 +100,7 @@ class OpenTests(SandboxCase):
 
     def test_closing(self) -> None:
         """It closes once, by `with`, by `close`, or when it is dropped."""
+        gc.collect()  # what other tests have left behind
         before = open_descriptors()
         opened = self.sandbox.open(path("/"))
         opened.close()
