@@ -109,6 +109,10 @@ def _optional(read: Callable[..., Any], name: str, **limits: Any) -> Callable[[A
     return lambda value: None if value is None else read(value, name, **limits)
 
 
+def _optional_flag(value: Any) -> bool | None:
+    return None if value is None else bool(value)
+
+
 def _address(value: str) -> str:
     text = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     if not text or re.search(r"[\s/@\[\]]", text):
@@ -499,6 +503,16 @@ class Settings:
         example="31536000",
     )
 
+    # None shows it where standard output is a terminal wide enough for it.
+    qr: bool | None = _setting(
+        None,
+        "qr",
+        None,
+        LIFE,
+        "Print the address as a QR code at the start, for a phone's camera, also where standard output is no"
+        " terminal or a narrow one.",
+        converter=_optional_flag,
+    )
     # Absolute path; None is no access log.
     access_log: bytes | None = _setting(
         None,

@@ -15,7 +15,7 @@ from twisted.python.usage import UsageError
 from peerstor import __version__
 from peerstor.config.sources import Configuration, Sources
 from peerstor.daemon.addresses import access_lines, beyond_loopback
-from peerstor.daemon.announcement import Announcement, open_warning
+from peerstor.daemon.announcement import Announcement, Code, open_warning
 from peerstor.daemon.listen import listen
 from peerstor.daemon.readiness import acting_as, prepare, raise_descriptor_limit
 from peerstor.errors import StartupError, StorageUnavailable
@@ -202,23 +202,26 @@ def _assemble(options: Options, twistd: Mapping[str, Any], opened: list[socket.s
     sockets = listen(settings.host, settings.port, strict=settings.strict_port)
     opened += sockets
     with acting_as(twistd.get("uid"), twistd.get("gid")):
-        built = node.build(settings, sockets, reactor, secure=secure)
+        built = node.build(settings, sockets, reactor, secure=secure, sources=options.sources)
     services = MultiService()
     IService(built).setServiceParent(services)
     base = settings.base_path
-    lines = [
+    reached = [
         *access_lines(sockets, scheme="https" if settings.https else "http", base=base),
         *access_lines(secure, scheme="https", base=base),
-        *built.certificate_lines,
     ]
+    lines = [*reached, *built.certificate_lines]
     beyond = beyond_loopback([*sockets, *secure])
     warning = open_warning(settings.anonymous or "create", beyond_loopback=beyond, tokens=built.has_tokens)
     warnings = [*options.configuration.warnings, *([] if warning is None else [warning])]
-    _announcement(lines, warnings, twistd).setServiceParent(services)
+    code = Code(addresses=[line.removeprefix("Access at: ") for line in reached], wanted=settings.qr)
+    _announcement(lines, warnings, twistd, code).setServiceParent(services)
     return services
 
 
-def _announcement(lines: Sequence[str], warnings: Sequence[str], twistd: Mapping[str, Any]) -> Announcement:
+def _announcement(
+    lines: Sequence[str], warnings: Sequence[str], twistd: Mapping[str, Any], code: Code | None = None
+) -> Announcement:
     foreground = _in_foreground(twistd)
     return Announcement(
         lines=lines,
@@ -226,6 +229,7 @@ def _announcement(lines: Sequence[str], warnings: Sequence[str], twistd: Mapping
         # Not sys.stdout: twistd puts its log there, with a time and a prefix to every line.
         output=_standard_output() if foreground else None,
         in_log=not foreground or _logs_elsewhere(twistd),
+        code=code,
     )
 
 

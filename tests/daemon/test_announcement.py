@@ -6,7 +6,8 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.daemon import announcement
-from peerstor.daemon.announcement import Announcement, open_warning
+from peerstor.daemon.announcement import Announcement, Code, open_warning
+from peerstor.daemon.qrcode import qr_lines
 
 LINES = ["Access at: http://192.0.2.2:8080", "Access at: http://[2001:db8::2]:8080"]
 
@@ -48,6 +49,57 @@ class AnnouncementTests(SynchronousTestCase):
         output.close()
         ((level, _),) = self.announce(output=output, in_log=False)
         self.assertEqual(level, LogLevel.warn)
+
+
+class Screen(io.StringIO):
+    """A terminal of no width that can be told."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class CodeTests(SynchronousTestCase):
+    ADDRESSES = ("https://192.0.2.2:8443/files/", "https://127.0.0.1:8443/files/")
+
+    def show(self, output: io.StringIO, wanted: bool | None, *addresses: str) -> str:
+        code = Code(addresses=addresses or self.ADDRESSES, wanted=wanted, environment={"TERM": "xterm"})
+        Announcement(lines=LINES, warnings=[], output=output, in_log=False, code=code).startService()
+        lines = "".join(f"{line}\n" for line in LINES)
+        self.assertTrue(output.getvalue().startswith(lines))
+        return output.getvalue().removeprefix(lines)
+
+    def test_wanted(self) -> None:
+        """Who asks for it gets it also where no terminal is, without colours: of the first address others reach."""
+        drawn = "".join(f"{line}\n" for line in qr_lines(self.ADDRESSES[0], coloured=False))
+        self.assertEqual(self.show(io.StringIO(), True), drawn)
+
+    def test_not_asked(self) -> None:
+        """Unasked nothing is drawn where no terminal is, or none that is wide enough."""
+        self.assertEqual(self.show(io.StringIO(), None), "")
+        self.assertEqual(self.show(Screen(), None), "")
+
+    def test_colours(self) -> None:
+        """A terminal gets colours."""
+        self.assertIn("\x1b[0;97;40m", self.show(Screen(), True))
+
+    def test_unwanted(self) -> None:
+        """It can be turned off."""
+        self.patch(announcement, "shows_code", lambda output, width: True)
+        self.assertEqual(self.show(Screen(), False), "")
+        self.assertNotEqual(self.show(Screen(), None), "")
+
+    def test_nobody_reaches(self) -> None:
+        """An address of this machine alone is no phone's."""
+        self.assertEqual(self.show(io.StringIO(), True, "http://127.0.0.1:80"), "")
+
+    def test_nobody_looks(self) -> None:
+        """Without an output, or with one that is closed or takes no such letters, the server starts all the same."""
+        closed = io.StringIO()
+        closed.close()
+        narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        code = Code(addresses=self.ADDRESSES, wanted=True)
+        for output in (None, closed, narrow):
+            Announcement(lines=LINES, warnings=[], output=output, in_log=False, code=code).startService()
 
 
 class WarningTests(SynchronousTestCase):
