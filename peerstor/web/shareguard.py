@@ -13,7 +13,7 @@ from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.pages import Pages
 from peerstor.web.shareaccess import ShareAccess
-from peerstor.web.shareview import address_of, id_of
+from peerstor.web.shareview import MOUNT, id_of
 from peerstor.web.visitors import Visitor
 
 UNSTORED = b"private, no-store"
@@ -33,7 +33,7 @@ class ShareGuard(Guard):
     def visitor_of(self, principal: Principal) -> Visitor:
         """Describe whoever opens a share: the head of its pages leads back to it and tells whose it is."""
         share = self._shares.find((principal.credential or "").partition(":")[2])
-        return visitor_of_share(self._links, share)
+        return visitor_of_share(self._links, share.id if share else "", "" if share is None else _told(share))
 
     async def answer(self, request: StreamingRequest, error: Exception) -> bytes:
         """Answer what a handler raised; a person is asked for the password by a page."""
@@ -62,7 +62,7 @@ class ShareGuard(Guard):
         request.setHeader(b"x-robots-tag", b"noindex, nofollow")
         body = self._pages.render(
             "share_password.html",
-            visitor=visitor_of_share(self._links, None),
+            visitor=visitor_of_share(self._links, share_id),
             action=self._links.own(f"/-/unlock/{share_id}"),
             target=target,
             wrong=wrong,
@@ -72,16 +72,16 @@ class ShareGuard(Guard):
         return body
 
 
-def visitor_of_share(links: Links, share: Share | None) -> Visitor:
-    """Describe somebody who may see nothing but a share, or as yet not even that (None)."""
+def visitor_of_share(links: Links, share_id: str, told: str = "") -> Visitor:
+    """Describe somebody who may see nothing but a share, or as yet not even that."""
     return Visitor(
         name="",
         signed_in=False,
         can_sign_out=False,
         can_sign_in=False,
-        home="" if share is None else address_of(links, share),
+        home=links.own(f"{MOUNT}{share_id}"),
         may_share=False,
-        told="" if share is None else _told(share),
+        told=told,
     )
 
 

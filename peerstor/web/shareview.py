@@ -75,10 +75,14 @@ def shared_path(request: StreamingRequest) -> TreePath:
     """Read which path of the storage a share's address names.
 
     :raise BadPath: it can't name anything.
+    :raise NotFound: it is none of what is shared: of a file, there is nothing below.
     """
     visit = visit_of(request)
     part = Links("", visit.links.mount, visit.links.root).tree_part(request.path)
-    return TreePath(visit.share.parts, slash=False) if part is None else TreePath.from_url(part)
+    path = TreePath(visit.share.parts, slash=False) if part is None else TreePath.from_url(part)
+    if not visit.share.folder and path.parts != visit.share.parts:
+        raise NotFound()
+    return path
 
 
 def opened_path(request: StreamingRequest) -> TreePath:
@@ -121,6 +125,7 @@ class ShareDoor(Resource):
     def render(self, request: StreamingRequest) -> bytes | int:
         """Have the face answer."""
         request.setHeader(b"x-robots-tag", b"noindex, nofollow")
+        request.setHeader(b"cross-origin-resource-policy", b"same-origin")
         name = id_of(request)
         request.prepath = []
         request.postpath = [b"-", b"s", name.encode() or b"-", *self._verb(request, name)]
