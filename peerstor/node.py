@@ -15,17 +15,19 @@ from twisted.logger import Logger
 from peerstor.access.keyring import Keyring
 from peerstor.access.sharelinks import ShareLinks
 from peerstor.access.tokenwatch import TokenWatch
+from peerstor.config.live import LiveSettings
+from peerstor.config.sources import Sources
 from peerstor.daemon.accesslog import AccessLog
 from peerstor.daemon.auditedchanges import AuditedChanges
-from peerstor.daemon.auditlog import AuditLog, NoAudit
+from peerstor.daemon.auditlog import AuditLog
 from peerstor.daemon.certificate import KeptCertificate
 from peerstor.daemon.listen import Listening
 from peerstor.daemon.reloading import Reloading
+from peerstor.daemon.rereading import Rereading
 from peerstor.daemon.threads import Threads
 from peerstor.errors import Fault, Stopping
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
-from peerstor.interfaces import IAudit
 from peerstor.settings import Settings
 from peerstor.tls import build_tls
 from peerstor.tree.private import PrivateFolder
@@ -62,7 +64,7 @@ class Node(Service):
         self,
         *,
         reactor: Any,
-        settings: Settings,
+        live: LiveSettings,
         private: PrivateFolder,
         pools: Sequence[Threads],
         sweeper: Threads,
@@ -71,13 +73,13 @@ class Node(Service):
         trash: Trash,
         site: StreamingSite,
         listening: Listening,
-        access_log: AccessLog | None,
-        audit_log: AuditLog | None,
+        access_log: AccessLog,
+        audit_log: AuditLog,
         reloading: Reloading | None = None,
         certificate: KeptCertificate | None = None,
     ) -> None:
         self._reactor = reactor
-        self._settings = settings
+        self._live = live
         self._private = private
         self._pools = pools
         self._sweeper = sweeper
@@ -119,10 +121,8 @@ class Node(Service):
             pool.start()
         if self._certificate is not None:
             self._certificate.start()
-        if self._access_log is not None:
-            self._access_log.start()
-        if self._audit_log is not None:
-            self._audit_log.start()
+        self._access_log.start()
+        self._audit_log.start()
         self._keyring.start()
         self._started = Deferred.fromCoroutine(self._begin())
         self._sweeping.start(LOOK_EVERY, now=False)
@@ -172,7 +172,7 @@ class Node(Service):
         if self._certificate is not None:
             self._certificate.stop()
         self._site.begin_stopping()
-        cut_at = self._reactor.seconds() + self._settings.drain
+        cut_at = self._reactor.seconds() + self._live.now.drain
         await self._finish(Deferred.fromCoroutine(self._engine.end_appends()), cut_at)
         await self._wait(lambda: not self._site.connections, cut_at)
         end_at = self._reactor.seconds() + CUT_WITHIN
@@ -180,12 +180,10 @@ class Node(Service):
             _log.info("cut {count} connections that did not end", count=self._site.connections)
             self._site.cut_all()
             await self._wait(lambda: not self._site.connections, end_at)
-        if self._access_log is not None:
-            await self._finish(self._access_log.stop(), end_at)
+        await self._finish(self._access_log.stop(), end_at)
         if not await self._finish(Deferred.fromCoroutine(self._end()), end_at):
             _log.warn("the disk does not answer; what it was doing is left behind")
-        if self._audit_log is not None:
-            await self._finish(Deferred.fromCoroutine(self._audit_log.stop()), end_at)
+        await self._finish(Deferred.fromCoroutine(self._audit_log.stop()), end_at)
         for pool in self._pools:
             pool.stop(max(0.0, end_at - self._reactor.seconds()))
         self._private.close()
@@ -210,14 +208,21 @@ class Node(Service):
 
 
 def build(
-    settings: Settings, sockets: list[socket.socket], reactor: Any, *, secure: Sequence[socket.socket] = ()
+    settings: Settings,
+    sockets: list[socket.socket],
+    reactor: Any,
+    *,
+    secure: Sequence[socket.socket] = (),
+    sources: Sources | None = None,
 ) -> Node:
     """Build a node and claim its storage.
 
     :param sockets: of --port, bound and listening.
     :param secure: of --https-port, bound and listening.
+    :param sources: where the settings came from, and come from again on SIGHUP; None for nowhere.
     :raise StartupError: the storage can't be used, or is in use.
     """
+    live = LiveSettings(settings)
     private, sandbox = _open_storage(settings)
     private.acquire_lock()
     disk = Threads(reactor=reactor, name="disk", size=8, few=4)
@@ -237,19 +242,15 @@ def build(
     pools = (
         disk, syncs, ledger_pool, access_pool, hashing, reads, lists, coders, writing_log, writing_audit, sweeper,
     )  # fmt: skip
-    audit_log = None
-    if settings.audit_log != "none":
-        audit_path = settings.audit_log or AuditLog.path_in(
-            settings.state, os.path.join(settings.storage, b".peerstor"), private.instance_id
-        )
-        audit_log = AuditLog(path=audit_path, threads=writing_audit, clock=reactor)
-    audit: IAudit = audit_log or NoAudit()
-    listeners = (ChangeLog(), AuditedChanges(audit))
+    audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
+    listeners = (ChangeLog(), AuditedChanges(audit_log))
     trash = Trash(private=private, sandbox=sandbox)
     publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync)
     state = settings.state or os.path.join(settings.storage, b".peerstor")
+    ledger = Ledger(path=Ledger.path_in(state, private.instance_id), fsync=settings.fsync)
+    ledger.check()
     engine = Engine(
-        ledger=Ledger(path=Ledger.path_in(state, private.instance_id), fsync=settings.fsync),
+        ledger=ledger,
         parts=PartStore(private=private),
         publisher=publisher,
         sandbox=sandbox,
@@ -274,12 +275,12 @@ def build(
         wall=time.time,
     )
     share_links = ShareLinks.of(
-        keyring=keyring, level=settings.anonymous, threads=access_pool, hashing=hashing, wall=time.time
+        keyring=keyring, level=lambda: live.now.anonymous, threads=access_pool, hashing=hashing, wall=time.time
     )
     keyring.open()
-    keyring.on_change.append(TokenWatch(tokens=keyring.tokens, audit=audit))
+    keyring.on_change.append(TokenWatch(tokens=keyring.tokens, audit=audit_log))
     root = build_root(
-        settings=settings,
+        live=live,
         keyring=keyring,
         share_links=share_links,
         instance_id=private.instance_id,
@@ -293,11 +294,9 @@ def build(
         clock=reactor,
         wall=time.time,
         listeners=listeners,
-        audit=audit,
+        audit=audit_log,
     )
-    access_log = None
-    if settings.access_log is not None:
-        access_log = AccessLog(path=settings.access_log, threads=writing_log, clock=reactor)
+    access_log = AccessLog(path=settings.access_log, threads=writing_log, clock=reactor)
     proxies = TrustedProxies(settings.trusted_proxy)
     site = StreamingSite(
         root,
@@ -312,7 +311,7 @@ def build(
     tls = None
     if settings.tls:
         tls = build_tls(
-            settings=settings,
+            live=live,
             state=state,
             instance_id=private.instance_id,
             site=site,
@@ -325,9 +324,24 @@ def build(
         factory=cast(Any, tls.either if tls is not None and settings.https else site),
         secure=None if tls is None else (secure, tls.secure),
     )
+
+    def take(now: Settings) -> None:
+        engine.limit(max_upload=now.max_upload, expiry=now.upload_expiry_seconds)
+        site.per_address = now.max_connections_per_address
+        proxies.trust(now.trusted_proxy)
+        access_log.write_to(now.access_log)
+        audit_log.write_to(_audit_path(now, private))
+
+    live.follow(take)
+    # Settings first: a certificate of our own making has the names that are allowed.
+    actions = []
+    if sources is not None and sources.file is not None:
+        actions.append(Rereading(sources=sources, live=live, threads=disk).reload)
+    if tls is not None:
+        actions.append(tls.certificate.reload)
     return Node(
         reactor=reactor,
-        settings=settings,
+        live=live,
         private=private,
         pools=pools,
         sweeper=sweeper,
@@ -338,7 +352,7 @@ def build(
         listening=listening,
         access_log=access_log,
         audit_log=audit_log,
-        reloading=Reloading(reactor=reactor, actions=[] if tls is None else [tls.certificate.reload]),
+        reloading=Reloading(reactor=reactor, actions=actions),
         certificate=None if tls is None else tls.certificate,
     )
 
@@ -361,16 +375,23 @@ def _open_storage(settings: Settings) -> tuple[PrivateFolder, Sandbox]:
     return private, Sandbox(settings.storage, private=private)
 
 
+def _audit_path(settings: Settings, private: PrivateFolder) -> bytes | None:
+    if settings.audit_log == "none":
+        return None
+    return settings.audit_log or AuditLog.path_in(
+        settings.state, os.path.join(settings.storage, b".peerstor"), private.instance_id
+    )
+
+
 def _capacity() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 0 if soft == resource.RLIM_INFINITY else max(soft - DESCRIPTORS_KEPT, soft // 4)
 
 
-def _logging_to(access_log: AccessLog | None) -> Any:
-    if access_log is None:
-        return None
-
+def _logging_to(access_log: AccessLog) -> Callable[[StreamingRequest], None]:
     def log(request: StreamingRequest) -> None:
+        if not access_log.wanted:
+            return
         access_log.log(
             address=request.remote,
             method=request.method,

@@ -7,6 +7,7 @@ from attrs import frozen
 from OpenSSL import SSL
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from peerstor.config.live import LiveSettings
 from peerstor.daemon.certfiles import CertificateFiles
 from peerstor.daemon.certificate import KeptCertificate, Source
 from peerstor.daemon.identity import Identity
@@ -16,7 +17,6 @@ from peerstor.http.firstbyte import FirstByteFactory
 from peerstor.http.site import StreamingSite
 from peerstor.http.tls import ServerContexts, reason_of, server_context
 from peerstor.interfaces import IThreads
-from peerstor.settings import Settings
 
 
 @frozen
@@ -33,15 +33,16 @@ class Tls:
 
 
 def build_tls(
-    *, settings: Settings, state: bytes, instance_id: str, site: StreamingSite, threads: IThreads, reactor: Any
+    *, live: LiveSettings, state: bytes, instance_id: str, site: StreamingSite, threads: IThreads, reactor: Any
 ) -> Tls:
     """Load or make the certificate, and put TLS before the site. Blocks.
 
+    :param live: the settings.
     :param state: path of the folder for secrets.
     :param threads: where the certificate is loaded later on.
     :raise StartupError: the certificate can't be read, made or used.
     """
-    source = _source(settings, state, instance_id)
+    source = _source(live, state, instance_id)
     identity = source.load()
     protocols = site.acceptableProtocols()
     contexts = ServerContexts(_context(identity, protocols))
@@ -56,13 +57,14 @@ def build_tls(
     return Tls(secure, FirstByteFactory(house=site, secure=secure, plain=cast(Any, site)), kept)
 
 
-def _source(settings: Settings, state: bytes, instance_id: str) -> Source:
+def _source(live: LiveSettings, state: bytes, instance_id: str) -> Source:
+    settings = live.now
     if settings.cert is not None:
         return CertificateFiles(cert=settings.cert, key=settings.key, wall=time.time)
     return SelfSigned(
         folder=state,
         instance_id=instance_id,
-        names=lambda: machine_names(settings.allow_host),
+        names=lambda: machine_names(live.now.allow_host),
         wall=time.time,
     )
 

@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 import peerstor.web.site  # noqa: F401 - declares what the plumbing provides
 from peerstor.daemon.auditedchanges import AuditedChanges
-from peerstor.daemon.auditlog import AuditLog, NoAudit
+from peerstor.daemon.auditlog import AuditLog
 from peerstor.daemon.threads import Threads
 from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormReader
@@ -237,7 +237,7 @@ class StandInTests(SourceContract, SynchronousTestCase):
 class ListenerTests(SynchronousTestCase):
     def test_change_log(self) -> None:
         """The logs of changes are listeners."""
-        for listener in (ChangeLog(), AuditedChanges(NoAudit())):
+        for listener in (ChangeLog(), AuditedChanges(KeptAudit())):
             verifyObject(IChangeListener, listener)
 
 
@@ -245,7 +245,7 @@ class AuditTests(SynchronousTestCase):
     def test_verified(self) -> None:
         """Whoever keeps an audit takes anything that a caller may say, and answers nothing."""
         log = AuditLog(path=b"/nowhere/audit.log", threads=ImmediateThreads(), clock=Clock())
-        for audit in (NoAudit(), KeptAudit(), log):
+        for audit in (KeptAudit(), log):
             verifyObject(IAudit, audit)
             self.assertIsNone(
                 audit.note("login", principal="\udc80\n", address=None, path=b"\xff", size=1, time="never")

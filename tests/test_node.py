@@ -5,10 +5,14 @@ import shutil
 import tempfile
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from peerstor.config.live import LiveSettings
+from peerstor.daemon.accesslog import AccessLog
+from peerstor.daemon.auditlog import AuditLog
 from peerstor.node import CUT_WITHIN, Node
 from peerstor.settings import Settings
 
@@ -151,9 +155,11 @@ class StopTests(SynchronousTestCase):
         self.engine, self.site, self.trash = Engine(self.done), Site(self.done), Trash()
         self.reloading, self.certificate = Kept(self.done), Kept(self.done)
         self.pools = [Pool(self.clock) for _ in range(3)]
+        self.live = LiveSettings(Settings(storage=os.fsencode(folder), drain=DRAIN))
+        threads: Any = self.pools[0]
         self.node = Node(
             reactor=self.clock,
-            settings=Settings(storage=os.fsencode(folder), drain=DRAIN),
+            live=self.live,
             private=Private(self.done),  # type: ignore[arg-type]
             pools=self.pools,  # type: ignore[arg-type]
             sweeper=self.pools[0],  # type: ignore[arg-type]
@@ -162,8 +168,8 @@ class StopTests(SynchronousTestCase):
             trash=self.trash,  # type: ignore[arg-type]
             site=self.site,  # type: ignore[arg-type]
             listening=Listening(self.done),  # type: ignore[arg-type]
-            access_log=None,
-            audit_log=None,
+            access_log=AccessLog(path=None, threads=threads, clock=self.clock),
+            audit_log=AuditLog(path=None, threads=threads, clock=self.clock),
             reloading=self.reloading,  # type: ignore[arg-type]
             certificate=self.certificate,  # type: ignore[arg-type]
         )
@@ -214,6 +220,13 @@ class StopTests(SynchronousTestCase):
         self.start()
         self.assertApproximates(self.stop(), DRAIN, 0.1)
         self.assertEqual(self.done[-3:], ["cut", "stop the engine", "unlock"])
+
+    def test_other_drain(self) -> None:
+        """The drain is the one that holds when the stop begins, not that of the start."""
+        self.site.connections = 2
+        self.start()
+        self.live.change(evolve(self.live.now, drain=1))
+        self.assertApproximates(self.stop(), 1, 0.1)
 
     def test_hung_in_the_start(self) -> None:
         """A storage that hangs while the node starts doesn't keep it from ending, nor do others wait for it."""

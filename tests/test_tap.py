@@ -199,7 +199,13 @@ class MakeServiceTests(SynchronousTestCase):
         self.addCleanup(setattr, peerstor, "node", attribute)
 
     def build(
-        self, settings: Settings, sockets: list[socket.socket], reactor: object, *, secure: list[socket.socket]
+        self,
+        settings: Settings,
+        sockets: list[socket.socket],
+        reactor: object,
+        *,
+        secure: list[socket.socket],
+        sources: object,
     ) -> IService:
         for one in sockets + secure:
             self.addCleanup(one.close)
@@ -277,7 +283,12 @@ class MakeServiceTests(SynchronousTestCase):
         kept: list[socket.socket] = []
 
         def refuse(
-            settings: Settings, sockets: list[socket.socket], reactor: object, *, secure: list[socket.socket]
+            settings: Settings,
+            sockets: list[socket.socket],
+            reactor: object,
+            *,
+            secure: list[socket.socket],
+            sources: object,
         ) -> IService:
             kept.extend(sockets + secure)
             raise StartupError("The storage is already served by process 7.")

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
+from peerstor.config.live import LiveSettings
 from peerstor.errors import StartupError
 from peerstor.http.firstbyte import FirstByte
 from peerstor.http.site import StreamingSite
@@ -28,7 +29,7 @@ class BuildTests(SynchronousTestCase):
 
     def build(self, **settings: Any) -> Tls:
         return build_tls(
-            settings=Settings(https=True, **settings),
+            live=LiveSettings(Settings(https=True, **settings)),
             state=os.fsencode(self.folder),
             instance_id="0123456789abcdef" * 2,
             site=StreamingSite(Resource(), reactor=self.clock),

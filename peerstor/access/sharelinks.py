@@ -35,21 +35,21 @@ class ShareLinks:
         cls,
         *,
         keyring: Keyring,
-        level: str | None,
+        level: Callable[[], str | None],
         threads: IThreads,
         hashing: IThreads,
         wall: Callable[[], float],
     ) -> ShareLinks:
         """Build them, and have the keyring keep them fresh; before it is opened.
 
-        :param level: what somebody without a token may do (`--anonymous`).
+        :param level: tells what somebody without a token may do (`--anonymous`).
         :param threads: the keyring's own.
         :param hashing: where passwords are hashed; its size bounds the memory for that.
         :param wall: the time, seconds since the epoch.
         """
         makers = Makers(
             keyring=keyring,
-            everybody=lambda: anonymous(level or ("none" if keyring.any else "create")),
+            everybody=lambda: anonymous(level() or ("none" if keyring.any else "create")),
         )
         shares = Shares(
             book=ShareBook(database=keyring.database, digest=keyring.digest),

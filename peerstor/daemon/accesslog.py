@@ -33,7 +33,7 @@ class AccessLog:
 
     The file is opened anew for every write, so that whoever rotates it just renames it.
 
-    :param path: the file; it is created when it isn't there.
+    :param path: the file; it is created when it isn't there. None for none.
     :param threads: runs the writes, one at a time.
     :param clock: seconds until the next write.
     :param now: seconds since the epoch.
@@ -42,7 +42,7 @@ class AccessLog:
     def __init__(
         self,
         *,
-        path: bytes,
+        path: bytes | None,
         threads: IThreads,
         clock: IReactorTime,
         now: Callable[[], float] = time.time,
@@ -72,6 +72,16 @@ class AccessLog:
             self._timer = None
         return Deferred.fromCoroutine(self._finish())
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a file that requests are noted in."""
+        return self._path is not None
+
+    def write_to(self, path: bytes | None) -> None:
+        """Take another file from now on, or none. Lines that wait go there as well."""
+        self._path = path
+        self._failing = False
+
     def log(
         self,
         address: str,
@@ -90,6 +100,8 @@ class AccessLog:
         :param protocol: as `HTTP/1.1`.
         :param sent: bytes of the answer's content.
         """
+        if not self.wanted:
+            return
         if len(self._lines) >= MOST_WAITING:
             self._dropped += 1
             return
@@ -139,16 +151,17 @@ class AccessLog:
     async def _write(self) -> None:
         lines, self._lines = self._lines, []
         dropped, self._dropped = self._dropped, 0
-        if not lines:
+        path = self._path
+        if not lines or path is None:
             return
         try:
-            await self._threads.run(_append, self._path, b"".join(lines))
+            await self._threads.run(_append, path, b"".join(lines))
         except OSError as error:
             # Said once, not every second: a disk that is full stays so for a while.
             if not self._failing:
                 _log.error(
                     "Can't write the access log {path}: {reason}. Its lines are lost until that is mended.",
-                    path=os.fsdecode(self._path),
+                    path=os.fsdecode(path),
                     reason=error.strerror,
                 )
             self._failing = True

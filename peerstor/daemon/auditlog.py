@@ -29,14 +29,6 @@ _log = Logger()
 
 
 @implementer(IAudit)
-class NoAudit:
-    """Keeps nothing, where the owner wants no audit log."""
-
-    def note(self, event: str, *, principal: str, address: str | None, **details: Any) -> None:
-        """See `IAudit`."""
-
-
-@implementer(IAudit)
 class AuditLog:
     """Writes events to a file in the order in which they were noted, off the reactor's thread.
 
@@ -58,18 +50,19 @@ class AuditLog:
     def __init__(
         self,
         *,
-        path: bytes,
+        path: bytes | None,
         threads: IThreads,
         clock: IReactorTime,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """Make a log; events noted before `start` wait.
 
-        :param path: of the file.
+        :param path: of the file; None keeps nothing, where the owner wants no audit log.
         :param threads: runs the writes; a thread of its own, which a hanging disk may hold for ever.
         :param wall: the time, seconds since the epoch.
         """
-        self._file = AuditFile(path)
+        self._wanted = path is not None
+        self._file = AuditFile(path or b"")
         self._threads = threads
         self._clock = clock
         self._wall = wall
@@ -97,8 +90,21 @@ class AuditLog:
         while self._lines and await self._write_round():
             pass
 
+    def write_to(self, path: bytes | None) -> None:
+        """Take another file from now on, or none. Events that wait go to the new one, or else to the old."""
+        self._wanted = path is not None
+        if path is None or path == self._file.path:
+            return
+        self._file = AuditFile(path)
+        self._failing = False
+        if self._retry is not None:
+            self._retry.cancel()
+            self._try_again()
+
     def note(self, event: str, *, principal: str, address: str | None, **details: Any) -> None:
         """See `IAudit`."""
+        if not self._wanted:
+            return
         if len(self._lines) >= MOST_WAITING:
             self._lost += 1
             return

@@ -20,6 +20,14 @@ def prepare(settings: Settings) -> None:
     prepare_folder(settings.storage, "storage folder", mode=0o777)
     if settings.state is not None:
         prepare_folder(settings.state, "state folder", mode=0o700)
+    prepare_logs(settings)
+
+
+def prepare_logs(settings: Settings) -> None:
+    """Try whether the logs that are named can be written.
+
+    :raises StartupError: when one can't.
+    """
     if settings.access_log is not None:
         prepare_log(settings.access_log, "access log")
     if isinstance(settings.audit_log, bytes):

@@ -27,6 +27,8 @@ class StreamingSite(Site):
     """Makes a `StreamingChannel` for each connection, keeps them within bounds, and closes them in good order.
 
     Only HTTP/1.1 is offered: twisted's HTTP/2 has other channel and body classes, which spool.
+
+    :ivar per_address: see `__init__`; it may change, for those who come from then on.
     """
 
     requestFactory = StreamingRequest
@@ -62,7 +64,7 @@ class StreamingSite(Site):
         self.stopping = False
         self._refusal_body = refusal_body
         self._log = log
-        self._per_address = per_address
+        self.per_address = per_address
         self._exempt = exempt
         self._capacity = capacity
         self._full = full
@@ -95,7 +97,7 @@ class StreamingSite(Site):
             self._is_full = True
             if self._full is not None:
                 self._full(True)
-        within = not self._per_address or count <= self._per_address
+        within = not self.per_address or count <= self.per_address
         return within or address in (UNKNOWN, LOCAL) or self._exempt(address)
 
     def forget(self, channel: Guest) -> None:

@@ -183,6 +183,13 @@ class Engine:
         await self._shelf.empty()
         await self._ledger_threads.run(self._ledger.close)
 
+    def limit(self, *, max_upload: int | None, expiry: float) -> None:
+        """Set other limits, as in `__init__`; what is being received goes on under those that it began with."""
+        self._expiry = expiry
+        self._loader.expiry = expiry
+        self._resumable.max_upload = max_upload
+        self._receiver.max_upload = max_upload
+
     # Resumable
 
     async def offset(

@@ -72,7 +72,7 @@ class Loader:
         self._publisher = publisher
         self._boot_id = boot_id
         self._wall = wall
-        self._expiry = expiry
+        self.expiry = expiry
         self._mistrusted: dict[str, int] = {}
 
     def visit(self, key: UploadKey, part: OpenPart | None, record: Record | None, offset: int) -> Visit:
@@ -147,7 +147,7 @@ class Loader:
 
         Parts from before the ledger was made, which may be another ledger's, are left until they would expire.
         """
-        since, expired = self._ledger.complete_since(), self._wall() - self._expiry
+        since, expired = self._ledger.complete_since(), self._wall() - self.expiry
         swept = self._parts.sweep(self._ledger.part_ids, spared=lambda written: expired <= written < since)
         return evolve(swept, removed=swept.removed + self._sweep_strays())
 

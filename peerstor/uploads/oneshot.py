@@ -53,7 +53,7 @@ class Receiver:
         self._threads = threads
         self._sync_threads = sync_threads
         self._clock = clock
-        self._max_upload = max_upload
+        self.max_upload = max_upload
 
     async def receive(
         self,
@@ -72,8 +72,8 @@ class Receiver:
 
         :param holder: by which the reception can be cut.
         """
-        if self._max_upload is not None and length is not None and length > self._max_upload:
-            raise TooLarge(self._max_upload)
+        if self.max_upload is not None and length is not None and length > self.max_upload:
+            raise TooLarge(self.max_upload)
         part = await self._disk.run(self._prepare, target, length, conflict, may_replace, check)
         try:
             size, digest = await self._write(holder, part, source, length, digests)
@@ -131,7 +131,7 @@ class Receiver:
             threads=self._threads,
             clock=self._clock,
             hasher=checks if digests else hasher,
-            limit=self._max_upload,
+            limit=self.max_upload,
             progress=(lambda offset: None) if mark is None else mark.written,
         )
         holder.writes(sink)

@@ -58,7 +58,7 @@ class Resumable:
         self._ledger = ledger
         self._ledger_threads = ledger_threads
         self._wall = wall
-        self._max_upload = max_upload
+        self.max_upload = max_upload
 
     async def offset(self, holder: Holder, key: UploadKey, stated: Stated) -> int:
         """See `Engine.offset`."""
@@ -190,9 +190,9 @@ class Resumable:
         size = stated.size
         if size is None and upload.partial is not None:
             size = upload.partial.stated.size
-        limit = min((one for one in (size, self._max_upload) if one is not None), default=None)
-        if self._max_upload is not None and size is not None and size > self._max_upload:
-            raise TooLarge(self._max_upload)
+        limit = min((one for one in (size, self.max_upload) if one is not None), default=None)
+        if self.max_upload is not None and size is not None and size > self.max_upload:
+            raise TooLarge(self.max_upload)
         if limit is not None and upload.offset + (length or 0) > limit:
             raise TooLarge(limit)
         if not visit.folder:

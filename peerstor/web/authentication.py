@@ -30,7 +30,7 @@ class Authentication:
         self,
         *,
         keyring: Keyring,
-        level: str | None,
+        level: Callable[[], str | None],
         throttle: Throttle,
         audit: IAudit,
         instance_id: str,
@@ -39,7 +39,8 @@ class Authentication:
     ) -> None:
         """Know everybody.
 
-        :param level: what somebody without a token may do; None is `create` while there is no token, then `none`.
+        :param level: tells what somebody without a token may do; None is `create` while there is no token, then
+            `none`.
         :param throttle: slows down who comes with wrong secrets.
         :param instance_id: of the storage.
         :param clock: provides `IReactorTime`.
@@ -61,7 +62,7 @@ class Authentication:
     @property
     def anonymous(self) -> Principal:
         """Who somebody is that came with nothing."""
-        return anonymous(self._level or ("none" if self._keyring.any else "create"))
+        return anonymous(self._level() or ("none" if self._keyring.any else "create"))
 
     def live(self, credential: str) -> bool:
         """Tell whether what a principal came with still holds."""

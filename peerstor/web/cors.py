@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from attrs import frozen
+from attrs import define
 
 from peerstor.http.request import StreamingRequest
 
 EXPOSED = b"Accept-Ranges, Content-Range, Content-Length, ETag, Repr-Digest"
 
 
-@frozen
+@define
 class Cors:
     """Reading only, and never with credentials.
 

@@ -60,7 +60,10 @@ def read_small(opened: Opened) -> Reading:
 
 
 class Files:
-    """Sends files."""
+    """Sends files.
+
+    :ivar gzip_threshold: see `__init__`; it may change.
+    """
 
     def __init__(self, *, threads: IThreads, coders: IThreads, clock: IReactorTime, gzip_threshold: int) -> None:
         """Make a sender of files.
@@ -72,7 +75,7 @@ class Files:
         self._threads = threads
         self._coders = coders
         self._clock = clock
-        self._gzip_threshold = gzip_threshold
+        self.gzip_threshold = gzip_threshold
 
     async def answer(self, request: StreamingRequest, name: bytes, reading: Reading) -> bytes:
         """Answer GET or HEAD.
@@ -110,7 +113,7 @@ class Files:
 
     def _coding(self, request: StreamingRequest, kind: str, size: int, *, ranged: bool) -> bytes | None:
         """Choose the coding, and say that there was a choice."""
-        if not GZIP_AT_LEAST <= size <= self._gzip_threshold or not compressible(kind):
+        if not GZIP_AT_LEAST <= size <= self.gzip_threshold or not compressible(kind):
             return None
         request.responseHeaders.addRawHeader(b"vary", b"Accept-Encoding")
         accepted = request.requestHeaders.getRawHeaders(b"accept-encoding")

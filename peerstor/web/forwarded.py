@@ -50,6 +50,10 @@ class TrustedProxies:
 
         :param networks: as `--trusted-proxy` has them; `unix` is whoever comes through a UNIX socket.
         """
+        self.trust(networks)
+
+    def trust(self, networks: Iterable[str]) -> None:
+        """Trust others than before."""
         self._local = LOCAL in networks
         self._networks = [ip_network(network) for network in networks if network != LOCAL]
 

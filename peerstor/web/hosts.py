@@ -24,7 +24,12 @@ class KnownHosts:
         :param own: the machine's own names.
         :param allowed: further names, as `--allow-host` has them; one with a leading dot takes all below it.
         """
-        names = {name.lower().rstrip(".") for name in (*own, *allowed)}
+        self._own = tuple(own)
+        self.allow(allowed)
+
+    def allow(self, allowed: Iterable[str]) -> None:
+        """Allow other further names than before."""
+        names = {name.lower().rstrip(".") for name in (*self._own, *allowed)}
         self._names = frozenset(name for name in names if not name.startswith("."))
         self._suffixes = (*LOCAL_SUFFIXES, *(name for name in names if name.startswith(".")))
         # Hosts come from clients: a bounded number of them is remembered.

@@ -25,6 +25,8 @@ class Root(Resource):
 
     The tree's addresses never go through Klein's matching, which takes UTF-8 only and sees `%2F` decoded: its
     app is given a constant address, and reads the raw one itself.
+
+    :ivar hsts: see `set_common_headers`; it may change.
     """
 
     isLeaf = True
@@ -61,12 +63,12 @@ class Root(Resource):
         self._own = own
         self._raw = raw
         self._https = https
-        self._hsts = hsts
+        self.hsts = hsts
 
     def render(self, request: StreamingRequest) -> bytes | int:
         """Answer a request, or have a face do it."""
         self._heed_proxies(request)
-        set_common_headers(request, hsts=self._hsts)
+        set_common_headers(request, hsts=self.hsts)
         try:
             self._hosts.check(request.authority)
             if self._https is not None and not request.secure:

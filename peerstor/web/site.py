@@ -9,6 +9,7 @@ from zope.interface import classImplements
 from peerstor.access.keyring import Keyring
 from peerstor.access.sharelinks import ShareLinks
 from peerstor.access.throttle import Throttle
+from peerstor.config.live import LiveSettings
 from peerstor.http.body import BodyStream
 from peerstor.http.formparts import FilePart
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
@@ -43,7 +44,7 @@ classImplements(FilePart, IByteSource)
 
 def build_root(
     *,
-    settings: Settings,
+    live: LiveSettings,
     keyring: Keyring,
     share_links: ShareLinks,
     instance_id: str,
@@ -61,6 +62,7 @@ def build_root(
 ) -> Root:
     """Build the root of all addresses.
 
+    :param live: the settings; what can change of them, does.
     :param keyring: what people come with; open.
     :param share_links: what was handed out of the storage; in the keyring.
     :param instance_id: of the storage.
@@ -71,13 +73,14 @@ def build_root(
     :param wall: the time, seconds since the epoch.
     :param audit: told of what isn't a change of the tree: who signs in, what is shared.
     """
+    settings = live.now
     links = Links(settings.base_path)
     pages = Pages(links=links)
     errors = Errors(pages=pages)
     throttle = Throttle(clock.seconds)
     authentication = Authentication(
         keyring=keyring,
-        level=settings.anonymous,
+        level=lambda: live.now.anonymous,
         throttle=throttle,
         audit=audit,
         instance_id=instance_id,
@@ -92,7 +95,7 @@ def build_root(
         threads=reads,
         coders=coders,
         clock=clock,
-        gzip_threshold=settings.gzip_threshold if settings.gzip else 0,
+        gzip_threshold=_gzip_threshold(settings),
     )
     listings = Listings(sandbox=sandbox, threads=lists, pages=pages)
     forms = Forms(engine=engine, errors=errors, pages=pages)
@@ -138,10 +141,12 @@ def build_root(
         clock=clock,
         wall=wall,
     )
-    return Root(
-        hosts=KnownHosts(own=(socket.gethostname(),), allowed=settings.allow_host),
+    hosts = KnownHosts(own=(socket.gethostname(),), allowed=settings.allow_host)
+    proxies = TrustedProxies(settings.trusted_proxy)
+    root = Root(
+        hosts=hosts,
         links=links,
-        proxies=TrustedProxies(settings.trusted_proxy),
+        proxies=proxies,
         cors=cors,
         errors=errors,
         tree=tree.routes.resource(tree),
@@ -157,3 +162,17 @@ def build_root(
         https=HttpsOnly(clock=clock) if settings.https else None,
         hsts=settings.hsts,
     )
+
+    def take(now: Settings) -> None:
+        hosts.allow(now.allow_host)
+        proxies.trust(now.trusted_proxy)
+        cors.setting = now.cors
+        files.gzip_threshold = _gzip_threshold(now)
+        root.hsts = now.hsts
+
+    live.follow(take)
+    return root
+
+
+def _gzip_threshold(settings: Settings) -> int:
+    return settings.gzip_threshold if settings.gzip else 0

@@ -160,6 +160,26 @@ class AccessLogTests(SynchronousTestCase):
         self.assertEqual(self.written().count(b"\n"), 2)
         self.assertEqual([event["dropped"] for event in self.events if "dropped" in event], [3])
 
+    def test_other_file(self) -> None:
+        """Told of a file, it begins to write there; told of another, it goes on in that one; told of none, it ends."""
+        log = AccessLog(path=None, threads=ImmediateThreads(), clock=self.clock, now=lambda: 971211336.0)
+        log.start()
+        self.note(log, b"/0")
+        log.write_to(self.path)
+        self.note(log, b"/1")
+        self.clock.advance(1)
+        log.write_to(self.path + b".other")
+        self.note(log, b"/2")
+        self.clock.advance(1)
+        log.write_to(None)
+        self.assertFalse(log.wanted)
+        self.note(log, b"/3")
+        self.clock.advance(1)
+        for path, target in ((self.path, b"/1"), (self.path + b".other", b"/2")):
+            with open(path, "rb") as file:
+                (line,) = file.readlines()
+            self.assertIn(b"GET %s " % target, line)
+
     @given(*[st.binary(max_size=60)] * 5)
     def test_one_line_whatever_comes(
         self, method: bytes, uri: bytes, protocol: bytes, ref: bytes, agent: bytes

@@ -338,6 +338,29 @@ class LogTests(FileCase):
         self.assertEqual((self.written(), len(self.said())), ([0, 1, 2], 2))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_other_file(self) -> None:
+        """Told of another file, it writes there, at once also what the old one didn't take; told of none, it ends."""
+        os.mkdir(self.path)
+        log = self.open(ImmediateThreads())
+        self.note(log, 1)
+        other = self.path + b".other"
+        log.write_to(other)
+        self.note(log, 2)
+        log.write_to(None)
+        self.note(log, 3)
+        log.write_to(other)
+        self.note(log, 4)
+        with open(other, "rb") as file:
+            self.assertEqual([json.loads(line)["number"] for line in file], [1, 2, 4])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_none(self) -> None:
+        """Where none is wanted, nothing is kept or written."""
+        log = AuditLog(path=None, threads=HeldThreads(), clock=self.clock)
+        log.start()
+        self.note(log, 1)
+        self.successResultOf(Deferred.fromCoroutine(log.stop()))
+
     def test_stop_while_unwritable(self) -> None:
         """A log that can't be written doesn't keep the server from stopping."""
         os.mkdir(self.path)

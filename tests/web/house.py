@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from peerstor.access.keyring import Keyring
 from peerstor.access.sharelinks import ShareLinks
+from peerstor.config.live import LiveSettings
 from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
@@ -52,6 +53,7 @@ class House:
         self.storage = os.path.join(self.folder, "storage")
         os.mkdir(self.storage)
         self.settings = Settings(storage=self.storage, **settings)
+        self.live = LiveSettings(self.settings)
         self.clock = Clock()
         self.wall = 1_700_000_000.0
         threads = ImmediateThreads()
@@ -78,6 +80,9 @@ class House:
             fsync=False,
             listeners=listeners,
         )
+        self.live.follow(
+            lambda now: self.engine.limit(max_upload=now.max_upload, expiry=now.upload_expiry_seconds)
+        )
         self.keyring = Keyring(
             folder=os.fsencode(self.folder),
             instance_id=self.private.instance_id,
@@ -89,14 +94,14 @@ class House:
         )
         self.share_links = ShareLinks.of(
             keyring=self.keyring,
-            level=self.settings.anonymous,
+            level=lambda: self.live.now.anonymous,
             threads=threads,
             hashing=threads,
             wall=lambda: self.wall,
         )
         self.keyring.open()
         self.root = build_root(
-            settings=self.settings,
+            live=self.live,
             keyring=self.keyring,
             share_links=self.share_links,
             instance_id=self.private.instance_id,
