@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
+from peerstor.databases import PATIENCE, keep_before
 from peerstor.errors import Fault, NoSpace, StartupError, StorageUnavailable
 from peerstor.secretfiles import make_private
 
@@ -56,9 +57,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 A new table is one more entry at the end. Older entries never change: databases were made by them.
 """
-
-PATIENCE = 5.0
-"""Seconds to wait for another process's transaction. Each takes as long as a few syncs of the disk."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -171,8 +169,11 @@ class Database:
         self._openings += 1
 
     def _migrate(self, base: sqlite3.Connection) -> None:
-        if self._version(base) == len(MIGRATIONS):
+        version = self._version(base)
+        if version == len(MIGRATIONS):
             return
+        if version > 0:
+            keep_before(base, self._path, version)
         base.execute("BEGIN IMMEDIATE")
         # Asked again: another process may have come first.
         for statements in MIGRATIONS[self._version(base) :]:

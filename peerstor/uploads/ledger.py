@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-from peerstor.errors import Fault, NoSpace, StorageUnavailable
+from peerstor.databases import keep_before
+from peerstor.errors import Fault, NoSpace, StartupError, StorageUnavailable
 from peerstor.secretfiles import make_private
 from peerstor.uploads.records import Record, State, Stated, UploadKey
 
@@ -42,6 +43,10 @@ _COLUMNS = (
     "id, principal, folder, name, size, fingerprint, session, offset, synced, boot_id, "
     "created, touched, beside, state, digest, final, replaced, counted, checked"
 )
+
+
+class NewerLedger(sqlite3.DatabaseError):
+    """A newer PeerStor wrote it."""
 
 
 class Ledger:
@@ -82,6 +87,24 @@ class Ledger:
     def open(self) -> None:
         """Make the files, or open those that are there."""
         self._read("SELECT 1")
+
+    def check(self) -> None:
+        """Bring the ledger up to date, and refuse one that can't be; a later call opens it again.
+
+        Whatever else is wrong with it is no reason not to serve what is stored: it shows when it is used.
+
+        :raise StartupError: a newer PeerStor wrote it.
+        """
+        with self._lock:
+            try:
+                self._opened()
+            except NewerLedger as error:
+                shown = self._path.decode("utf-8", "backslashreplace")
+                raise StartupError(f"The ledger of uploads {shown}: {error}. Use that one.") from None
+            except (sqlite3.Error, Fault):
+                return
+            finally:
+                self._drop()
 
     def close(self) -> None:
         """Close the files; a later call opens them again."""
@@ -252,7 +275,10 @@ class Ledger:
             # Names and sizes of what others upload are nobody's business.
             self._make_file()
             self._base = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5.0)
-            self._made |= _prepare(self._base, fsync=self._fsync, now=self._wall())
+            try:
+                self._made |= _prepare(self._base, self._path, fsync=self._fsync, now=self._wall())
+            except OSError as error:
+                raise self._no_file(error) from error
             self._identity = self._present()
         return self._base
 
@@ -260,9 +286,13 @@ class Ledger:
         try:
             make_private(self._path)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise NoSpace(self._free()) from error
-            raise StorageUnavailable(reason=f"The ledger of uploads: {error}") from error
+            raise self._no_file(error) from error
+
+    def _no_file(self, error: OSError) -> Fault:
+        self._drop()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return NoSpace(self._free())
+        return StorageUnavailable(reason=f"The ledger of uploads: {error}")
 
     def _present(self) -> tuple[int, int] | None:
         try:
@@ -295,18 +325,21 @@ class Ledger:
                 return
 
 
-def _prepare(base: sqlite3.Connection, *, fsync: bool, now: float) -> bool:
-    """Set a connection up; tell whether there was no ledger yet."""
+def _prepare(base: sqlite3.Connection, path: bytes, *, fsync: bool, now: float) -> bool:
+    """Set a connection up; tell whether there was no ledger yet. Before a migration, a copy is kept beside it."""
     base.execute("PRAGMA locking_mode = EXCLUSIVE")
     base.execute("PRAGMA journal_mode = WAL")
     base.execute(f"PRAGMA synchronous = {'NORMAL' if fsync else 'OFF'}")
     version = base.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
-        raise sqlite3.DatabaseError(f"it was written by a newer PeerStor (version {version})")
+        raise NewerLedger(
+            f"it was written by a newer PeerStor (version {version} of it, this one knows {VERSION})"
+        )
     if version == 0:
         born = f"INSERT INTO birth (moment) VALUES ({now:f});"
         base.executescript(f"BEGIN; {_SCHEMA} {born} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version < VERSION:
+        keep_before(base, path, version)
         steps = " ".join(_MIGRATIONS[step] for step in range(version, VERSION))
         base.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
     return bool(version == 0)

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import stat
+from contextlib import closing
 
 from peerstor.access import database as module
 from peerstor.access.database import Database
@@ -151,6 +152,20 @@ class DatabaseTests(StateCase):
         )
         for _ in range(2):
             self.assertEqual(self.database().read("SELECT name, x FROM tokens, more"), [("a", 7)])
+
+    def test_from_the_first(self) -> None:
+        """A file that the first version made is brought up to date, and a copy of it is kept as it was."""
+        with closing(sqlite3.connect(self.path)) as base:
+            for statement in module.MIGRATIONS[0]:
+                base.execute(statement)
+            base.execute("INSERT INTO tokens VALUES ('t', x'00', 'a', 'read', x'', 1.0, NULL)")
+            base.execute("PRAGMA user_version = 1")
+            base.commit()
+        self.assertEqual(names(self.database()), ["a"])
+        self.assertEqual(self.database().read("SELECT count(*) FROM shares"), [(0,)])
+        with closing(sqlite3.connect(self.path + b".before-1")) as base:
+            self.assertEqual(base.execute("PRAGMA user_version").fetchall(), [(1,)])
+            self.assertEqual(base.execute("SELECT name FROM tokens").fetchall(), [("a",)])
 
     def test_something_else(self) -> None:
         """A file that is no database is a fault that names it, and stays as it is."""

@@ -1,20 +1,39 @@
 """The ledger's rows, and what becomes of them when the disk fails."""
 
+import errno
 import math
 import os
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from typing import Any
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor.errors import NoSpace, StorageUnavailable
+from peerstor.errors import NoSpace, StartupError, StorageUnavailable
+from peerstor.uploads import ledger as ledger_module
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import new_id
 from peerstor.uploads.records import Record, State, Stated, UploadKey
 from tests.uploads.scaffold import mount_tmpfs
+
+# What the first version made, and some servers still have.
+VERSION_1 = """
+CREATE TABLE uploads (
+    id TEXT NOT NULL PRIMARY KEY,
+    principal TEXT NOT NULL, folder BLOB NOT NULL, name BLOB NOT NULL,
+    size INTEGER, fingerprint TEXT, session TEXT,
+    offset INTEGER NOT NULL, synced INTEGER NOT NULL, boot_id TEXT NOT NULL,
+    created REAL NOT NULL, touched REAL NOT NULL, beside INTEGER NOT NULL,
+    state TEXT NOT NULL, digest TEXT, final BLOB, replaced INTEGER NOT NULL,
+    UNIQUE (principal, folder, name)
+) WITHOUT ROWID;
+CREATE INDEX uploads_touched ON uploads (state, touched);
+CREATE TABLE strays (id TEXT NOT NULL PRIMARY KEY, folder BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE birth (moment REAL NOT NULL);
+"""
 
 
 def record(name: bytes = b"file", touched: float = 5.0) -> Record:
@@ -176,6 +195,56 @@ class LedgerTests(SynchronousTestCase):
         self.ledger.count(row.id, 3)
         self.ledger.close()
         self.assertEqual(self.ledger.find(row.key), evolve(row, counted=3))
+
+    def test_oldest_ledger(self) -> None:
+        """A file that version 1 made goes on, every row of it, and a copy of it is kept as it was."""
+        path = self.folder + b"/uploads.db"
+        with closing(sqlite3.connect(path)) as base:
+            base.executescript(f"PRAGMA journal_mode = WAL; {VERSION_1} PRAGMA user_version = 1")
+            base.execute(
+                "INSERT INTO uploads VALUES ('f0', 'guest', ?, ?, 10, 'print', NULL, 7, 4, 'boot', 5.0, 6.0, 0,"
+                " 'partial', NULL, NULL, 0)",
+                (b"folder", b"\xff"),
+            )
+            base.execute("INSERT INTO strays VALUES ('f1', ?)", (b"other",))
+            base.execute("INSERT INTO birth VALUES (3.0)")
+            base.commit()
+        found = self.ledger.find(UploadKey("guest", b"folder", b"\xff"))
+        assert found is not None
+        self.assertEqual((found.id, found.offset, found.synced, found.counted), ("f0", 7, 4, None))
+        self.assertEqual(self.ledger.strays(), (("f1", b"other"),))
+        self.assertEqual(self.ledger.complete_since(), 3.0)
+        self.ledger.begin(record())
+        with closing(sqlite3.connect(path + b".before-1")) as base:
+            self.assertEqual(base.execute("PRAGMA user_version").fetchall(), [(1,)])
+            self.assertEqual(base.execute("SELECT id, offset FROM uploads").fetchall(), [("f0", 7)])
+
+    def test_no_room_to_keep_it(self) -> None:
+        """Where the copy can't be made nothing is migrated."""
+        path = self.folder + b"/uploads.db"
+        with closing(sqlite3.connect(path)) as base:
+            base.executescript(f"{VERSION_1} PRAGMA user_version = 1")
+
+        def full(*arguments: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(ledger_module, "keep_before", full)
+        self.assertRaises(NoSpace, self.ledger.open)
+        with closing(sqlite3.connect(path)) as base:
+            self.assertEqual(base.execute("PRAGMA user_version").fetchall(), [(1,)])
+
+    def test_check(self) -> None:
+        """A ledger of a newer version is refused beforehand with one line; one that is damaged is for later."""
+        path = self.folder + b"/uploads.db"
+        self.ledger.check()
+        with closing(sqlite3.connect(path)) as base:
+            base.execute("PRAGMA user_version = 99")
+        with self.assertRaises(StartupError) as caught:
+            self.ledger.check()
+        self.assertIn("written by a newer PeerStor (version 99 of it, this one knows 2)", str(caught.exception))
+        with open(path, "wb") as file:
+            file.write(b"something else entirely" * 500)
+        self.ledger.check()
 
     def test_without_fsync(self) -> None:
         """Where nothing is to be synced, rows are written all the same."""
