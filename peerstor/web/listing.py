@@ -151,12 +151,14 @@ class Listings:
 
     def _html(self, page: Page, wanted: Wanted, admission: Admission, links: Links) -> bytes:
         path = admission.path
+        share_page = _share_page(path, links) if admission.may(Right.SHARE) else None
         return self._pages.render(
             "listing.html",
             visitor=admission.visitor,
             top=(links.to(links.top), links.top.name),
             crumbs=_crumbs(path, links),
-            rows=rows(_linked(path, page, links)),
+            rows=rows(_linked(path, page, links), share_page=share_page),
+            share_page=share_page,
             columns=_columns(wanted),
             first=wanted.cursor is None,
             first_page=wanted.query(),
@@ -176,6 +178,11 @@ def _uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str,
         "may_create": may_create,
         "resumable": may_create and links.mount is None,
     }
+
+
+def _share_page(folder: TreePath, links: Links) -> str:
+    """Give the address of the page that shares a folder; with a name behind it, the one that shares an entry."""
+    return links.own("/-/shares?path=/") + "".join(f"{quote_name(part)}/" for part in folder.parts)
 
 
 def _linked(folder: TreePath, page: Page, links: Links) -> Iterator[tuple[str, Entry]]:
