@@ -217,7 +217,7 @@ def build(
 ) -> Node:
     """Build a node and claim its storage.
 
-    :param sockets: of --port, bound and listening.
+    :param sockets: of --port or --listen, bound and listening.
     :param secure: of --https-port, bound and listening.
     :param sources: where the settings came from, and come from again on SIGHUP; None for nowhere.
     :raise StartupError: the storage can't be used, or is in use.
@@ -322,6 +322,7 @@ def build(
         reactor=reactor,
         sockets=sockets,
         factory=cast(Any, tls.either if tls is not None and settings.https else site),
+        local=cast(Any, site),
         secure=None if tls is None else (secure, tls.secure),
     )
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from attrs import field, frozen
 
+from peerstor.endpoints import TcpEndpoint, endpoint_of
 from peerstor.errors import StartupError
 
 KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
@@ -118,6 +119,11 @@ def _address(value: str) -> str:
     if not text or re.search(r"[\s/@\[\]]", text):
         raise StartupError(f"--host must be an address or a name of this machine, not {value!r}.")
     return text
+
+
+def _endpoints(values: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """Write endpoints in the one way, with whatever path they have made absolute."""
+    return tuple(str(endpoint_of(value)) for value in values)
 
 
 def _host_names(values: tuple[str, ...] | list[str]) -> tuple[str, ...]:
@@ -289,12 +295,26 @@ class Settings:
     strict_port: bool = _setting(
         False, "strict-port", None, LISTENING, "Take --port and no other: a port in use is an error."
     )
+    # Endpoint strings, each written in the one way; empty for --host and --port.
+    listen: tuple[str, ...] = _setting(
+        (),
+        "listen",
+        "ENDPOINT",
+        LISTENING,
+        "Listen there, in place of --host and --port: tcp:8080:interface=127.0.0.1,"
+        " unix:/run/peerstor.sock:mode=660, or systemd:domain=INET:index=0 for a socket that systemd passes on"
+        " (or :name=NAME, and domain=UNIX). A port in use is an error. May be given several times.",
+        repeatable=True,
+        converter=_endpoints,
+        example="unix:/run/peerstor.sock:mode=660",
+    )
     https: bool = _setting(
         False,
         "https",
         None,
         LISTENING,
-        "Speak HTTPS on --port. Who comes there in clear is sent to the same address with https.",
+        "Speak HTTPS on --port, and on every TCP port of --listen. Who comes there in clear is sent to the same"
+        " address with https. Through a UNIX socket HTTP is spoken all the same.",
     )
     # TCP port; 0 lets the system choose; None is no HTTPS beside plain HTTP.
     https_port: int | None = _setting(
@@ -560,6 +580,13 @@ class Settings:
             raise StartupError(
                 "--https speaks HTTPS on --port, --https-port beside it: give one of them, not both."
             )
+        if self.listen and (self.host, self.port) != ("0.0.0.0", 8080):
+            raise StartupError(
+                "--listen takes the place of --host and --port: give it alone, as"
+                f" --listen {TcpEndpoint(self.port, self.host)}."
+            )
+        if self.listen and self.https_port is not None:
+            raise StartupError("--https-port stands beside --port; with --listen, give --https instead.")
         if self.https_port and self.https_port == self.port:
             raise StartupError("--https-port must be another one than --port. To have both on one: --https.")
         if self.key is not None and self.cert is None:

@@ -1,7 +1,6 @@
 """The command line, and the service that twistd runs: strings in, Settings out, everything checked at once."""
 
 import os
-import socket
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from peerstor import __version__
 from peerstor.config.sources import Configuration, Sources
 from peerstor.daemon.addresses import access_lines, beyond_loopback
 from peerstor.daemon.announcement import Announcement, Code, open_warning
-from peerstor.daemon.listen import listen
+from peerstor.daemon.openings import Openings
 from peerstor.daemon.readiness import acting_as, prepare, raise_descriptor_limit
 from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.settings import Option, Settings
@@ -64,6 +63,10 @@ class Options(UsageOptions):
     settings: Settings
     sources: Sources
     configuration: Configuration
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Add a place to listen on."""
+        self.setdefault("listen", []).append(endpoint)
 
     def opt_allow_host(self, name: str) -> None:
         """Add a host name that browsers may use for this server."""
@@ -170,21 +173,20 @@ def makeService(options: Options) -> IService:
     :raises SystemExit: with one line when PeerStor can't start.
     """
     twistd: Mapping[str, Any] = options.parent if options.parent is not None else {"nodaemon": True}
-    opened: list[socket.socket] = []
+    openings = Openings()
     try:
-        return _assemble(options, twistd, opened)
+        return _assemble(options, twistd, openings)
     except StartupError as error:
         line = str(error)
     except (StorageUnavailable, OSError) as error:
         # The storage can go between two looks at it.
         reason = error.reason if isinstance(error, StorageUnavailable) else error.strerror or str(error)
         line = f"The storage folder can't be used: {reason.rstrip('.')}."
-    for listener in opened:
-        listener.close()
+    openings.abandon()
     raise SystemExit(f"peerstor: {line}")
 
 
-def _assemble(options: Options, twistd: Mapping[str, Any], opened: list[socket.socket]) -> IService:
+def _assemble(options: Options, twistd: Mapping[str, Any], openings: Openings) -> IService:
     # Not at the top: importing Klein, which node does, installs the default reactor, and twistd's --reactor
     # is only obeyed until then.
     from twisted.internet import reactor
@@ -195,16 +197,13 @@ def _assemble(options: Options, twistd: Mapping[str, Any], opened: list[socket.s
     raise_descriptor_limit()
     with acting_as(twistd.get("uid"), twistd.get("gid")):
         prepare(settings)
-    secure: list[socket.socket] = []
-    if settings.https_port is not None:  # first, so that a --port that moves on doesn't take it
-        secure = listen(settings.host, settings.https_port, strict=settings.strict_port, option="https-port")
-        opened += secure
-    sockets = listen(settings.host, settings.port, strict=settings.strict_port)
-    opened += sockets
+    openings.open(settings, uid=twistd.get("uid"), gid=twistd.get("gid"))
+    sockets, secure = openings.sockets, openings.secure
     with acting_as(twistd.get("uid"), twistd.get("gid")):
         built = node.build(settings, sockets, reactor, secure=secure, sources=options.sources)
     services = MultiService()
     IService(built).setServiceParent(services)
+    openings.files.setServiceParent(services)
     base = settings.base_path
     reached = [
         *access_lines(sockets, scheme="https" if settings.https else "http", base=base),

@@ -151,6 +151,28 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual((settings.cors, settings.host), ("https://a.example:8443", "::1"))
 
 
+class ListenTests(SynchronousTestCase):
+    def refusal(self, **settings: object) -> str:
+        with self.assertRaises(StartupError) as caught:
+            Settings(**settings)  # type: ignore[arg-type]
+        return str(caught.exception)
+
+    def test_written_in_one_way(self) -> None:
+        """Endpoints are checked, and written in one way, which is read as the same again."""
+        once = Settings(listen=["tcp:80", "unix:/run/../x:600"]).listen
+        self.assertEqual(once, ("tcp:80:interface=0.0.0.0", "unix:/x:mode=600"))
+        self.assertEqual(Settings(listen=once).listen, once)
+        self.assertIn("add --https", self.refusal(listen=["tcp:80", "ssl:443"]))
+
+    def test_in_place_of_host_and_port(self) -> None:
+        """With --host or --port beside it nobody could tell what was meant; HTTPS beside it is --https."""
+        for other in ({"host": "127.0.0.1"}, {"port": 81}):
+            self.assertIn("takes the place of --host and --port", self.refusal(listen=["tcp:80"], **other))
+        self.assertIn("--listen tcp:81:interface=0.0.0.0", self.refusal(listen=["tcp:80"], port=81))
+        self.assertIn("give --https instead", self.refusal(listen=["tcp:80"], https_port=443))
+        self.assertTrue(Settings(listen=["tcp:80"], https=True, host="0.0.0.0", port=8080, strict_port=True).tls)
+
+
 class SizeTests(SynchronousTestCase):
     def test_suffixes(self) -> None:
         """K and KiB count 1024, kB counts 1000, as dd(1) has it, in any case."""

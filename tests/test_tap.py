@@ -19,7 +19,9 @@ from twisted.trial.unittest import SynchronousTestCase
 import peerstor
 from peerstor import __version__, tap
 from peerstor.__main__ import Foreground
+from peerstor.daemon import openings
 from peerstor.daemon.announcement import Announcement
+from peerstor.daemon.unixsocket import SocketFiles
 from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.settings import MIB, Settings
 from peerstor.tap import Options, given_in, makeService
@@ -254,6 +256,54 @@ class MakeServiceTests(SynchronousTestCase):
             ["Access at: http://127.0.0.1:PLAIN", "Access at: https://127.0.0.1:SECURE", *compared],
         )
 
+    def test_endpoints(self) -> None:
+        """--listen takes the place of --port; a UNIX socket is told by its path, and never as a code."""
+        options = Options()
+        options.parent = UsageOptions()
+        options.parent.update({"nodaemon": True})
+        path = f"{self.folder}/s"
+        options.parseOptions(
+            [
+                "--storage",
+                f"{self.folder}/data",
+                "--listen",
+                f"unix:{path}",
+                "--listen",
+                "tcp:0:interface=127.0.0.1",
+            ]
+        )
+        services = list(makeService(options))  # type: ignore[call-overload]
+        ((_, (first, second)),) = self.built
+        self.assertEqual((first.family, second.family), (socket.AF_UNIX, socket.AF_INET))
+        (announced,) = (one for one in services if isinstance(one, Announcement))
+        port = second.getsockname()[1]
+        self.assertEqual(announced._lines, [f"Access at: unix:{path}", f"Access at: http://127.0.0.1:{port}"])
+        self.assertTrue(os.path.exists(path))
+        (files,) = (one for one in services if isinstance(one, SocketFiles))
+        files.stopService()
+        self.assertFalse(os.path.exists(path))
+
+    def test_refused_with_endpoints(self) -> None:
+        """What was opened is closed when another endpoint can't be, and no socket's entry is left."""
+        options = Options()
+        options.parent = UsageOptions()
+        options.parent.update({"nodaemon": True})
+        path = f"{self.folder}/s"
+        options.parseOptions(
+            [
+                "--storage",
+                f"{self.folder}/data",
+                "--listen",
+                f"unix:{path}",
+                "--listen",
+                f"unix:{self.folder}/no/s",
+            ]
+        )
+        with self.assertRaises(SystemExit) as caught:
+            makeService(options)
+        self.assertIn("its folder isn't there", str(caught.exception.code))
+        self.assertFalse(os.path.exists(path))
+
     def test_two_ports(self) -> None:
         """A --port that is taken moves on past --https-port, which is refused by its own name when strict."""
         with socket.create_server(("127.0.0.1", 0)) as busy:
@@ -317,7 +367,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_checked_before_the_port(self) -> None:
         """A storage that can't be used is refused before anything listens."""
-        self.patch(tap, "listen", lambda *_, **__: self.fail("listened"))
+        self.patch(openings, "listen", lambda *_, **__: self.fail("listened"))
         with self.assertRaises(SystemExit) as caught:
             makeService(self.options("--storage", "/dev/null"))
         self.assertIn("a file is in the way", str(caught.exception.code))

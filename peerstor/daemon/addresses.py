@@ -37,7 +37,7 @@ def access_lines(
 ) -> list[str]:
     """Say where the server is reached, `Access at: http://<ip>:<port>`, one line for each address.
 
-    The one that a browser on the LAN would use stands first, loopback last.
+    The one that a browser on the LAN would use stands first, loopback last. A UNIX socket is `unix:/path`.
 
     :param sockets: the sockets that listen.
     :param scheme: what is spoken there, `http` or `https`.
@@ -49,6 +49,9 @@ def access_lines(
     outward = outward or outward_addresses
     lines: list[str] = []
     for listener in sockets:
+        if listener.family == socket.AF_UNIX:
+            lines.append(f"Access at: unix:{_path_of(listener)}")
+            continue
         where, port = listener.getsockname()[:2]
         for address in _shown(ip_address(where), machine, outward):
             line = f"Access at: {base_url(address, port, scheme)}{f'{base}/' if base else ''}"
@@ -65,7 +68,10 @@ def base_url(address: IPAddress, port: int, scheme: str = "http") -> str:
 
 def beyond_loopback(sockets: Sequence[socket.socket]) -> bool:
     """Tell whether any of `sockets` can be reached from another machine."""
-    return not all(ip_address(listener.getsockname()[0]).is_loopback for listener in sockets)
+    return not all(
+        listener.family == socket.AF_UNIX or ip_address(listener.getsockname()[0]).is_loopback
+        for listener in sockets
+    )
 
 
 def machine_addresses() -> list[InterfaceAddress]:
@@ -88,6 +94,13 @@ def outward_addresses() -> list[IPAddress]:
         except OSError:
             continue
     return found
+
+
+def _path_of(listener: socket.socket) -> str:
+    name = listener.getsockname()  # bytes, with a NUL before, where it is in Linux's abstract namespace
+    text = name.decode("utf-8", "backslashreplace").replace("\0", "@") if isinstance(name, bytes) else str(name)
+    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in plain)
 
 
 def _shown(

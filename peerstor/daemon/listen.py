@@ -13,6 +13,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from peerstor.daemon.portholder import holder_of
+from peerstor.daemon.unixport import adopt
 from peerstor.errors import StartupError
 
 # A page of small pictures opens many connections in one go; beyond the backlog a client waits a whole second
@@ -38,6 +39,7 @@ def listen(
     *,
     strict: bool = False,
     option: str = "port",
+    host_as: str = "--host ",
     who: Callable[[int], str | None] = holder_of,
 ) -> list[socket.socket]:
     """Bind `host` and listen, on `port` or the next free one.
@@ -46,15 +48,16 @@ def listen(
     :param port: TCP port; 0 takes any free one.
     :param strict: take `port` or nothing.
     :param option: the one that names the port, for the message.
+    :param host_as: what stands before the host where it was given, for the message.
     :param who: tells who holds a port, for the message.
     :return: one socket for each address of `host`, non-blocking and listening on the same port. They are
         closed by whoever adopts them.
     :raises StartupError: when that can't be done.
     """
-    addresses = _resolve(host)
+    addresses = _resolve(host, host_as)
     last = port if strict or port == 0 else min(port + FURTHER_PORTS, 65535)
     for candidate in range(port, last + 1):
-        sockets = _listen_on_all(addresses, candidate, host)
+        sockets = _listen_on_all(addresses, candidate, host, host_as)
         if sockets is not None:
             if candidate != port:
                 _log.warn("{reason} Port {port} is taken instead.", reason=_in_use(port, who), port=candidate)
@@ -78,14 +81,19 @@ class Listening(Service):
         sockets: Sequence[socket.socket],
         factory: ServerFactory,
         secure: tuple[Sequence[socket.socket], ServerFactory] | None = None,
+        local: ServerFactory | None = None,
     ) -> None:
         """Make the service.
 
         :param factory: of the connections that come by `sockets`.
         :param secure: further sockets, and the factory of the connections that come by those.
+        :param local: the factory for those of `sockets` that are UNIX sockets; None for the same.
         """
         self._reactor = reactor
-        self._sockets = [(listener, factory) for listener in sockets]
+        self._sockets = [
+            (listener, local if local is not None and listener.family == socket.AF_UNIX else factory)
+            for listener in sockets
+        ]
         if secure is not None:
             self._sockets += [(listener, secure[1]) for listener in secure[0]]
         self._ports: list[Any] = []  # IListeningPort, and reads like any descriptor
@@ -96,7 +104,7 @@ class Listening(Service):
         while self._sockets:
             listener, factory = self._sockets.pop(0)
             with listener:
-                self._ports.append(self._reactor.adoptStreamPort(listener.fileno(), listener.family, factory))
+                self._ports.append(adopt(self._reactor, listener, factory))
 
     def set_full(self, full: bool) -> None:
         """Stop accepting for as long as the process has no descriptors to spare; the kernel queues meanwhile."""
@@ -119,12 +127,12 @@ class Listening(Service):
         return stopping.addCallback(lambda _: None)
 
 
-def _resolve(host: str) -> list[Address]:
+def _resolve(host: str, host_as: str) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         raise StartupError(
-            f"--host {host} is no address or known name. Use an address of this machine, 0.0.0.0 or ::."
+            f"{host_as}{host} is no address or known name. Use an address of this machine, 0.0.0.0 or ::."
         ) from None
     addresses: list[Address] = []
     for family, _, _, _, where in found:
@@ -135,7 +143,7 @@ def _resolve(host: str) -> list[Address]:
     return addresses
 
 
-def _listen_on_all(addresses: Sequence[Address], port: int, host: str) -> list[socket.socket] | None:
+def _listen_on_all(addresses: Sequence[Address], port: int, host: str, host_as: str) -> list[socket.socket] | None:
     """Listen on `port` of each address that this machine has; None when it is in use on one of them."""
     sockets: list[socket.socket] = []
     missing: OSError | None = None
@@ -151,9 +159,9 @@ def _listen_on_all(addresses: Sequence[Address], port: int, host: str) -> list[s
                 listener.close()
             if error.errno == errno.EADDRINUSE:
                 return None
-            raise StartupError(_refused(host, port, error)) from None
+            raise StartupError(_refused(host, host_as, port, error)) from None
     if not sockets and missing is not None:
-        raise StartupError(_refused(host, port, missing))
+        raise StartupError(_refused(host, host_as, port, missing))
     return sockets
 
 
@@ -189,11 +197,11 @@ def _in_use(port: int, who: Callable[[int], str | None]) -> str:
     return f"Port {port} is in use (to see by whom: sudo ss -ltnp 'sport = :{port}')."
 
 
-def _refused(host: str, port: int, error: OSError) -> str:
+def _refused(host: str, host_as: str, port: int, error: OSError) -> str:
     if error.errno == errno.EAFNOSUPPORT or (error.errno == errno.EADDRNOTAVAIL and host == "::"):
-        return f"This machine has no IPv6, so --host {host} can't be used. Use --host 0.0.0.0."
+        return f"This machine has no IPv6, so {host_as}{host} can't be used. Use {host_as}0.0.0.0."
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"--host {host} is no address of this machine. Use one of its own, 0.0.0.0 or ::."
+        return f"{host_as}{host} is no address of this machine. Use one of its own, 0.0.0.0 or ::."
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"Port {port} needs more rights than this user has. Choose a --port from 1024."
+        return f"Port {port} needs more rights than this user has. Choose one from 1024."
     return f"Can't listen on {host} port {port}: {os.strerror(error.errno or 0)}."

@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from peerstor.errors import HttpsNeeded
+from peerstor.http.clients import LOCAL, client_address
 from peerstor.http.request import StreamingRequest
 from peerstor.web.cookies import cookies_of
 
@@ -24,6 +25,10 @@ class HttpsOnly:
     def __init__(self, *, clock: IReactorTime) -> None:
         self._clock = clock
         self._warned: dict[str, float] = {}
+
+    def concerns(self, request: StreamingRequest) -> bool:
+        """Tell whether a request came in clear where others can listen, which nobody can in a UNIX socket."""
+        return not request.secure and client_address(request.channel) != LOCAL
 
     def answer(self, request: StreamingRequest) -> bytes:
         """Answer a request that came in clear, whose host is known to be ours.

@@ -71,7 +71,7 @@ class Root(Resource):
         set_common_headers(request, hsts=self.hsts)
         try:
             self._hosts.check(request.authority)
-            if self._https is not None and not request.secure:
+            if self._https is not None and self._https.concerns(request):
                 return self._https.answer(request)
             if request.method in SAFE_METHODS:
                 self._cors.set_headers(request)

@@ -1,5 +1,6 @@
 """Rules of the addresses that people are told."""
 
+import os
 import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ from peerstor.daemon.addresses import (
     machine_addresses,
     outward_addresses,
 )
+from tests.scratch import scratch_folder
 
 
 class BoundSocket:
@@ -21,6 +23,7 @@ class BoundSocket:
 
     def __init__(self, host: str, port: int = 8080) -> None:
         self._name = (host, port, 0, 0) if ":" in host else (host, port)
+        self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
     def getsockname(self) -> tuple[object, ...]:
         return self._name
@@ -66,6 +69,18 @@ class AccessLinesTests(SynchronousTestCase):
         bound = BoundSocket("192.168.1.5", 8081)
         lines = access_lines([bound], base="/sub")  # type: ignore[list-item]
         self.assertEqual(lines, ["Access at: http://192.168.1.5:8081/sub/"])
+
+    def test_unix_socket(self) -> None:
+        """A UNIX socket is told by its path, printable whatever it holds, and nobody beyond the machine reaches it."""
+        folder = scratch_folder(self)
+        with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+            one.bind(f"{folder}/a\x1b")
+            other.bind(b"\0peerstor-" + str(os.getpid()).encode())
+            self.assertEqual(
+                access_lines([one, other], scheme="https", base="/files"),
+                [f"Access at: unix:{folder}/a\\x1b", f"Access at: unix:@peerstor-{os.getpid()}"],
+            )
+            self.assertFalse(beyond_loopback([one, other]))
 
     def test_default_route_first(self) -> None:
         """The address of the default route stands first, container bridges almost last, loopback last."""

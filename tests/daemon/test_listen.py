@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.daemon import listen as module
 from peerstor.daemon.listen import Listening, listen
 from peerstor.errors import StartupError
+from tests.scratch import scratch_folder
 
 
 def nobody(port: int) -> str | None:
@@ -109,7 +110,7 @@ class ListenTests(SynchronousTestCase):
     def test_search_ends_at_the_last_port(self) -> None:
         """The search for a free port doesn't run beyond 65535."""
         tried = []
-        self.patch(module, "_listen_on_all", lambda addresses, port, host: tried.append(port))
+        self.patch(module, "_listen_on_all", lambda addresses, port, *_: tried.append(port))
         self.refusal("127.0.0.1", 65530)
         self.assertEqual(tried, list(range(65530, 65536)))
 
@@ -236,6 +237,21 @@ class ListeningTests(SynchronousTestCase):
             [(port[0], port[2]) for port in reactor.adoptedPorts], list(zip(numbers, (one, other), strict=True))
         )
         self.assertEqual([plain[0].fileno(), secure[0].fileno()], [-1, -1])
+
+    def test_local(self) -> None:
+        """UNIX sockets can have a factory of their own."""
+        with socket.socket(socket.AF_UNIX) as path, socket.create_server(("127.0.0.1", 0)) as port:
+            path.bind(f"{scratch_folder(self)}/s")
+            path.listen()
+            reactor = AdoptingReactor()
+            plain, local = (ServerFactory.forProtocol(Protocol) for _ in range(2))
+            service = Listening(reactor=reactor, sockets=[path, port], factory=plain, local=local)
+            service.privilegedStartService()
+        adopted = {reader.addressFamily: reader.factory for reader in reactor.readers if isinstance(reader, Port)}
+        self.assertEqual(adopted, {socket.AF_UNIX: local, socket.AF_INET: plain})
+        stopped = service.stopService()
+        reactor.advance(0)
+        self.successResultOf(stopped)
 
     def test_stops(self) -> None:
         """Stopping closes every port, also those that were never adopted."""

@@ -147,6 +147,14 @@ class HttpsOnlyTests(SynchronousTestCase):
         self.assertEqual(self.location(None, IPv6Address("TCP", "2001:db8::1", 80)), "https://[2001:db8::1]:80/x")
         self.assertEqual(self.location(None, UNIXAddress(b"/run/socket")), "https://localhost/x")
 
+    def test_unix_socket(self) -> None:
+        """Through a UNIX socket nobody can listen: HTTP is served there as ever."""
+        here = UNIXAddress(b"/run/socket")
+        answer = self.ask_from(
+            UNIXAddress(None), here=here, request=b"GET /file.txt HTTP/1.1\r\nHost: localhost\r\n"
+        )
+        self.assertEqual((answer.status, answer.body), (200, b"content"))
+
     def test_odd_target(self) -> None:
         """Only what may stand in a request line gets as far as here: nothing that would end a header."""
         for odd in (b"\xff", b"\x01", b"\x7f", b"\r", b"\t"):
