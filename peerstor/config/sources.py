@@ -80,6 +80,6 @@ def _path(file: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def _respelled(line: str, given: Mapping[str, Given]) -> str:
-    """Name settings by where they were given, in a line that names them by their options."""
+    """Name settings by where they were given, each once, in a line that names them by their options."""
     spelled = {named.option.name: given[named.setting].spelled for named in NAMED}
-    return _OPTION.sub(lambda found: spelled.get(found[1], found[0]), line)
+    return _OPTION.sub(lambda found: spelled.pop(found[1], found[0]), line)

@@ -47,7 +47,8 @@ class AccessLog:
         clock: IReactorTime,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._path = path
+        self._path = path or b""
+        self._wanted = path is not None
         self._threads = threads
         self._clock = clock
         self._now = now
@@ -75,12 +76,14 @@ class AccessLog:
     @property
     def wanted(self) -> bool:
         """Whether there is a file that requests are noted in."""
-        return self._path is not None
+        return self._wanted
 
     def write_to(self, path: bytes | None) -> None:
-        """Take another file from now on, or none. Lines that wait go there as well."""
-        self._path = path
-        self._failing = False
+        """Take another file from now on, or none. Lines that wait go to the new one, or else to the old."""
+        self._wanted = path is not None
+        if path is not None:
+            self._path = path
+            self._failing = False
 
     def log(
         self,
@@ -100,7 +103,7 @@ class AccessLog:
         :param protocol: as `HTTP/1.1`.
         :param sent: bytes of the answer's content.
         """
-        if not self.wanted:
+        if not self._wanted:
             return
         if len(self._lines) >= MOST_WAITING:
             self._dropped += 1
@@ -152,7 +155,7 @@ class AccessLog:
         lines, self._lines = self._lines, []
         dropped, self._dropped = self._dropped, 0
         path = self._path
-        if not lines or path is None:
+        if not lines:
             return
         try:
             await self._threads.run(_append, path, b"".join(lines))

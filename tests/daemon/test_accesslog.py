@@ -170,7 +170,6 @@ class AccessLogTests(SynchronousTestCase):
         self.clock.advance(1)
         log.write_to(self.path + b".other")
         self.note(log, b"/2")
-        self.clock.advance(1)
         log.write_to(None)
         self.assertFalse(log.wanted)
         self.note(log, b"/3")
