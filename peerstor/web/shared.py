@@ -9,7 +9,6 @@ from peerstor.access.share import Mode
 from peerstor.access.tickets import Tickets
 from peerstor.errors import BadRequest, LengthNeeded
 from peerstor.http.request import StreamingRequest
-from peerstor.interfaces import IByteSource
 from peerstor.web.conditions import refuse_coding
 from peerstor.web.cors import Cors
 from peerstor.web.digests import WHOLE, sent_digests
@@ -74,16 +73,9 @@ class SharedFace:
             raise LengthNeeded()
         visit = visit_of(request)
         sender, note = (_words(request, name) for name in (b"sender", b"note"))
-        done = await self._uploads.receive(
-            visit.share,
-            path,
-            source=IByteSource(request.body),
-            length=request.body.length,
-            address=request.remote,
-            digests=sent_digests(headers, WHOLE),
+        await self._uploads.put(
+            request, visit.share, path, digests=sent_digests(headers, WHOLE), sender=sender, note=note
         )
-        files = [(path.name.decode("utf-8", "replace"), done.size)]
-        await self._uploads.deliver(request, visit.share, path.parent, files, sender, note)
         request.setResponseCode(201)
         request.setHeader(b"content-length", b"0")
         return b""

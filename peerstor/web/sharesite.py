@@ -22,6 +22,7 @@ from peerstor.web.listing import Listings
 from peerstor.web.pages import Pages
 from peerstor.web.shareaccess import ShareAccess
 from peerstor.web.shareapi import ShareApiFace
+from peerstor.web.sharechunks import ShareChunksFace
 from peerstor.web.shared import SharedFace
 from peerstor.web.shareguard import ShareGuard
 from peerstor.web.sharepages import SharePagesFace
@@ -30,6 +31,7 @@ from peerstor.web.shareuploads import ShareUploads
 from peerstor.web.shareview import MOUNT, ShareDoor
 from peerstor.web.sharing import Sharing
 from peerstor.web.unlocking import UnlockFace
+from peerstor.web.uploadcalls import UploadCalls
 
 
 @frozen
@@ -60,6 +62,7 @@ def build_shares(
     plain_files: Files,
     listings: Listings,
     forms: Forms,
+    calls: UploadCalls,
     throttle: Throttle,
     audit: IAudit,
     clock: Any,
@@ -76,6 +79,10 @@ def build_shares(
     )
     own_guard = ShareGuard(access=access, errors=errors, links=links, pages=pages, shares=shares)
     keyring.on_change.append(own_guard.cut_ended)
+    uploads = ShareUploads(
+        engine=engine, forms=forms, shares=shares, allowance=share_links.allowance, audit=audit, wall=wall
+    )
+    chunks = ShareChunksFace(guard=own_guard, errors=errors, cors=cors, calls=calls, uploads=uploads)
     shared = SharedFace(
         guard=own_guard,
         errors=errors,
@@ -91,9 +98,7 @@ def build_shares(
             downloads=share_links.downloads,
             tickets=tickets,
         ),
-        uploads=ShareUploads(
-            engine=engine, forms=forms, shares=shares, allowance=share_links.allowance, audit=audit, wall=wall
-        ),
+        uploads=uploads,
         allowance=share_links.allowance,
         tickets=tickets,
     )
@@ -118,5 +123,9 @@ def build_shares(
             b"/-/shares": own_pages.routes.resource(own_pages),
             b"/-/unlock/": unlock.routes.resource(unlock),
         },
-        raw={MOUNT.encode(): ShareDoor(shares=shares, face=shared.routes.resource(shared))},
+        raw={
+            MOUNT.encode(): ShareDoor(
+                shares=shares, face=shared.routes.resource(shared), calls=chunks.routes.resource(chunks)
+            )
+        },
     )

@@ -1,12 +1,12 @@
 """Taking files through an upload-only share: as much as it allows, with word of who sent them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from peerstor.access.allowance import Allowance, Reservation
 from peerstor.access.share import Delivery, Share
 from peerstor.access.shares import Shares
-from peerstor.errors import QuotaExceeded
+from peerstor.errors import Fault, QuotaExceeded
 from peerstor.http.formparts import FilePart
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IAudit, IByteSource
@@ -14,7 +14,8 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Conflict
 from peerstor.uploads.digests import Digest
 from peerstor.uploads.engine import Engine
-from peerstor.uploads.records import Completed
+from peerstor.uploads.records import Completed, UploadKey
+from peerstor.uploads.tasks import detached
 from peerstor.web.forms import Form, Forms
 from peerstor.web.metered import Metered
 
@@ -48,26 +49,88 @@ class ShareUploads:
         self._audit = audit
         self._wall = wall
 
-    async def receive(
+    async def put(
         self,
+        request: StreamingRequest,
         share: Share,
         target: TreePath,
         *,
+        digests: Sequence[Digest],
+        sender: str,
+        note: str,
+    ) -> None:
+        """Take the body of a request as one file.
+
+        :raise QuotaExceeded, TooLarge: as `Allowance.reserve`; and whatever `Engine.receive` raises.
+        """
+
+        async def put() -> None:
+            source, length = IByteSource(request.body), request.body.length
+            done = await self._receive(share, target, source, length, request.remote, digests)
+            files = [(target.name.decode("utf-8", "replace"), done.size)]
+            await self.deliver(request, share, target.parent, files, sender, note)
+
+        # A client that leaves with its last byte sent cancels us, and the file is stored all the same.
+        await detached(put())
+
+    async def form(self, request: StreamingRequest, share: Share, folder: TreePath) -> Form:
+        """Take the files of a form.
+
+        :raise BadType, BadRequest: as `Forms.read`.
+        :raise QuotaExceeded: it is sure to be more than may still come.
+        """
+        left, length = self._allowance.left(share), request.body.length
+        if left is not None and (not left or (length or 0) > left + FORM_ALLOWANCE):
+            raise QuotaExceeded(left)
+        return await detached(self._form(request, share, folder))
+
+    async def append(
+        self,
+        share: Share,
+        key: UploadKey,
+        *,
+        source: IByteSource,
+        length: int | None,
+        append: Callable[[IByteSource], Awaitable[int]],
+    ) -> int:
+        """Take the next bytes of a resumable upload.
+
+        :param append: takes them from a source, and gives the offset behind them.
+        :raise QuotaExceeded, TooLarge: as `Allowance.reserve`; and whatever `append` raises.
+        """
+        return await detached(self._append(share, key, source, length, append))
+
+    async def give_back(self, share: Share, key: UploadKey, abandon: Callable[[], Awaitable[bool]]) -> bool:
+        """Abandon a resumable upload, and let its bytes be sent again.
+
+        :param abandon: does the first, and tells whether there was one.
+        """
+
+        async def give_back() -> bool:
+            offset = await self._engine.offset(key)
+            abandoned = await abandon()
+            if abandoned and offset:
+                self._shares.count_bytes(share.id, -offset)
+                await self._shares.save()
+            return abandoned
+
+        return await detached(give_back())
+
+    async def _receive(
+        self,
+        share: Share,
+        target: TreePath,
         source: IByteSource,
         length: int | None,
         address: str,
-        digests: tuple[Digest, ...] = (),
+        digests: Sequence[Digest] = (),
     ) -> Completed:
-        """Take one file.
-
-        :param length: bytes, where that is known: then they are reserved before the first one is read.
-        :raise QuotaExceeded, TooLarge: as `Allowance.reserve`; and whatever `Engine.receive` raises.
-        """
+        """Take one file; where its length is known, that is reserved before the first byte is read."""
         reservation, used = self._allowance.reserve(share, length or 0), 0
         try:
             done = await self._engine.receive(
                 target,
-                source=Metered(source, _extending(self._allowance, share, reservation)),
+                source=_Counted(self._allowance, share, reservation).metered(source),
                 length=length,
                 conflict=Conflict.RENAME,  # what is there already is nothing that a visitor is told of
                 may_replace=False,
@@ -80,24 +143,10 @@ class ShareUploads:
             await self._allowance.settle(reservation, used)
         return done
 
-    async def form(self, request: StreamingRequest, share: Share, folder: TreePath) -> Form:
-        """Take the files of a form.
-
-        :raise BadType, BadRequest: as `Forms.read`.
-        :raise QuotaExceeded: it is sure to be more than may still come.
-        """
-        left, length = self._allowance.left(share), request.body.length
-        if left is not None and (not left or (length or 0) > left + FORM_ALLOWANCE):
-            raise QuotaExceeded(left)
-
+    async def _form(self, request: StreamingRequest, share: Share, folder: TreePath) -> Form:
         async def keep(part: FilePart) -> dict[str, Any]:
-            done = await self.receive(
-                share,
-                folder.child(part.filename),
-                source=IByteSource(part),
-                length=None,
-                address=request.remote,
-            )
+            target = folder.child(part.filename)
+            done = await self._receive(share, target, IByteSource(part), None, request.remote)
             return {"size": done.size, "blake3": done.digest}
 
         form = Form()
@@ -107,10 +156,35 @@ class ShareUploads:
             stored = [(one["name"], one["size"]) for one in form.outcomes if "error" not in one]
             if stored:
                 fields = {name: value.decode("utf-8", "replace") for name, value in form.fields}
-                await self.deliver(
-                    request, share, folder, stored, fields.get("sender", ""), fields.get("note", "")
-                )
+                sender, note = fields.get("sender", ""), fields.get("note", "")
+                await self.deliver(request, share, folder, stored, sender, note)
         return form
+
+    async def _append(
+        self,
+        share: Share,
+        key: UploadKey,
+        source: IByteSource,
+        length: int | None,
+        append: Callable[[IByteSource], Awaitable[int]],
+    ) -> int:
+        before = await self._engine.offset(key)
+        reservation = self._allowance.reserve(share, length or 0)
+        counted = _Counted(self._allowance, share, reservation)
+        try:
+            return await append(counted.metered(source))
+        finally:
+            kept = await self._kept(key, before, counted.taken)
+            await self._allowance.settle(reservation, kept)
+
+    async def _kept(self, key: UploadKey, before: int, taken: int) -> int:
+        """Tell how many of the bytes that were taken count: of a body that broke off, what arrived is kept."""
+        if not taken:
+            return 0
+        try:
+            return min(taken, max(0, await self._engine.offset(key) - before))
+        except Fault:  # then rather too many than too few
+            return taken
 
     async def deliver(
         self,
@@ -145,14 +219,20 @@ class ShareUploads:
         await self._shares.deliver(share.id, delivery)
 
 
-def _extending(allowance: Allowance, share: Share, reservation: Reservation) -> Callable[[int], None]:
-    """Approve of pieces as long as their bytes are reserved, or can be."""
-    taken = 0
+class _Counted:
+    """Counts the bytes of one upload, and reserves those that weren't foreseen."""
 
-    def approve(count: int) -> None:
-        nonlocal taken
-        taken += count
-        if taken > reservation.held:
-            allowance.extend(share, reservation, taken - reservation.held)
+    def __init__(self, allowance: Allowance, share: Share, reservation: Reservation) -> None:
+        self.taken = 0
+        self._allowance = allowance
+        self._share = share
+        self._reservation = reservation
 
-    return approve
+    def metered(self, source: IByteSource) -> IByteSource:
+        return IByteSource(Metered(source, self._approve))
+
+    def _approve(self, count: int) -> None:
+        missing = self.taken + count - self._reservation.held
+        if missing > 0:
+            self._allowance.extend(self._share, self._reservation, missing)
+        self.taken += count

@@ -116,11 +116,16 @@ class ShareDoor(Resource):
 
     isLeaf = True
 
-    def __init__(self, *, shares: Shares, face: Resource) -> None:
-        """Lead to this face."""
+    def __init__(self, *, shares: Shares, face: Resource, calls: Resource) -> None:
+        """Lead to these faces.
+
+        :param face: shows what is shared.
+        :param calls: has the calls of the upload API.
+        """
         super().__init__()
         self._shares = shares
         self._face = face
+        self._calls = calls
 
     def render(self, request: StreamingRequest) -> bytes | int:
         """Have the face answer."""
@@ -128,8 +133,11 @@ class ShareDoor(Resource):
         request.setHeader(b"cross-origin-resource-policy", b"same-origin")
         name = id_of(request)
         request.prepath = []
-        request.postpath = [b"-", b"s", name.encode() or b"-", *self._verb(request, name)]
-        answer: bytes | int = self._face.render(request)
+        verb = self._verb(request, name)
+        if verb:  # its errors are JSON too, as all below /api/ are
+            request.requestHeaders.setRawHeaders(b"accept", [b"application/json"])
+        request.postpath = [b"-", b"s", name.encode() or b"-", *verb]
+        answer: bytes | int = (self._calls if verb else self._face).render(request)
         return answer
 
     def _verb(self, request: StreamingRequest, name: str) -> list[bytes]:

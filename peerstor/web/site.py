@@ -35,6 +35,7 @@ from peerstor.web.pages import Pages
 from peerstor.web.root import Root
 from peerstor.web.sharesite import build_shares
 from peerstor.web.tree import TreeFace
+from peerstor.web.uploadcalls import UploadCalls
 from peerstor.web.uploads import UploadsFace
 
 # The plumbing knows nothing of our seams; here the two meet.
@@ -114,7 +115,8 @@ def build_root(
         forms=forms,
         listeners=listeners,
     )
-    uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, engine=engine)
+    calls = UploadCalls(engine=engine)
+    uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
     pulse = Pulse(look=look_at(sandbox), threads=reads, clock=clock)
     health = HealthFace(guard=guard, errors=errors, cors=cors, pulse=pulse)
@@ -136,6 +138,7 @@ def build_root(
         plain_files=plain_files,
         listings=listings,
         forms=forms,
+        calls=calls,
         throttle=throttle,
         audit=audit,
         clock=clock,

@@ -8,11 +8,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor.access.rights import Right
-from peerstor.web.assets import AssetsFace
-from peerstor.web.health import HealthFace
-from peerstor.web.tree import TreeFace
-from peerstor.web.uploads import UploadsFace
 from tests.web.house import Answer, House
 
 
@@ -235,20 +230,3 @@ class Replacing(Api):
         self.chunk(0, b"new")
         self.assertEqual(self.complete(3, "name=f&conflict=replace").json["path"], "/f")
         self.assertEqual(self.house.content("f"), b"new")
-
-
-class Guarded(SynchronousTestCase):
-    def test_every_route_needs_its_right(self) -> None:
-        """Taken from the router itself: every route refuses who has no right at all, but for assets and OPTIONS."""
-        house = House(anonymous="none")
-        self.addCleanup(house.close)
-        seen = 0
-        for face in (TreeFace, UploadsFace, AssetsFace, HealthFace):
-            for (rule, method), right in face.routes.needs.items():
-                answer = house.ask(method, rule.replace("<digest>", "0").replace("<name>", "x"), b"")
-                if right is Right.NONE:
-                    self.assertNotEqual(answer.status, 403, (rule, method))
-                else:
-                    seen += 1
-                    self.assertEqual(answer.status, 403, (rule, method))
-        self.assertGreaterEqual(seen, 9)
