@@ -22,6 +22,7 @@ from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.daemon.auditlog import AuditLog
 from peerstor.daemon.certificate import KeptCertificate
 from peerstor.daemon.listen import Listening
+from peerstor.daemon.notify import Notifier
 from peerstor.daemon.reloading import Reloading
 from peerstor.daemon.rereading import Rereading
 from peerstor.daemon.threads import Threads
@@ -75,6 +76,7 @@ class Node(Service):
         listening: Listening,
         access_log: AccessLog,
         audit_log: AuditLog,
+        notifier: Notifier,
         reloading: Reloading | None = None,
         certificate: KeptCertificate | None = None,
     ) -> None:
@@ -90,6 +92,7 @@ class Node(Service):
         self._listening = listening
         self._access_log = access_log
         self._audit_log = audit_log
+        self._notifier = notifier
         self._reloading = reloading
         self._certificate = certificate
         self._sweeping = LoopingCall(self._sweep_if_due)
@@ -127,6 +130,11 @@ class Node(Service):
         self._started = Deferred.fromCoroutine(self._begin())
         self._sweeping.start(LOOK_EVERY, now=False)
         self._listening.startService()
+        self._notifier.start(self._status)
+
+    def _status(self) -> str:
+        """Say in a few words how much is going on."""
+        return f"{self._site.connections} connections, {self._site.busy} requests under way"
 
     async def _begin(self) -> None:
         try:
@@ -166,6 +174,7 @@ class Node(Service):
         A disk that hangs holds nothing up beyond its share of that time: nothing that was acknowledged is lost
         by leaving it behind.
         """
+        self._notifier.stopping()
         await self._listening.stopService()
         if self._sweeping.running:
             self._sweeping.stop()
@@ -187,6 +196,7 @@ class Node(Service):
         for pool in self._pools:
             pool.stop(max(0.0, end_at - self._reactor.seconds()))
         self._private.close()
+        self._notifier.stop()
         if self._reloading is not None:  # last: the signal shall not kill what is ending in good order
             self._reloading.stop()
 
@@ -214,14 +224,17 @@ def build(
     *,
     secure: Sequence[socket.socket] = (),
     sources: Sources | None = None,
+    notifier: Notifier | None = None,
 ) -> Node:
     """Build a node and claim its storage.
 
     :param sockets: of --port or --listen, bound and listening.
     :param secure: of --https-port, bound and listening.
     :param sources: where the settings came from, and come from again on SIGHUP; None for nowhere.
+    :param notifier: tells the service manager; None where there is none.
     :raise StartupError: the storage can't be used, or is in use.
     """
+    notifier = notifier or Notifier(address=None, reactor=reactor)
     live = LiveSettings(settings)
     private, sandbox = _open_storage(settings)
     private.acquire_lock()
@@ -335,11 +348,12 @@ def build(
 
     live.follow(take)
     # Settings first: a certificate of our own making has the names that are allowed.
-    actions = []
+    actions = [notifier.reloading]
     if sources is not None and sources.file is not None:
         actions.append(Rereading(sources=sources, live=live, threads=disk).reload)
     if tls is not None:
         actions.append(tls.certificate.reload)
+    actions.append(notifier.reloaded)
     return Node(
         reactor=reactor,
         live=live,
@@ -353,6 +367,7 @@ def build(
         listening=listening,
         access_log=access_log,
         audit_log=audit_log,
+        notifier=notifier,
         reloading=Reloading(reactor=reactor, actions=actions),
         certificate=None if tls is None else tls.certificate,
     )

@@ -8,13 +8,14 @@ from typing import Any, TextIO
 
 from attrs import Attribute, fields
 from twisted.application.service import IService, MultiService
+from twisted.python.usage import CompleteDirs, CompleteFiles, CompleteList, Completer, Completions, UsageError
 from twisted.python.usage import Options as UsageOptions
-from twisted.python.usage import UsageError
 
 from peerstor import __version__
 from peerstor.config.sources import Configuration, Sources
 from peerstor.daemon.addresses import access_lines, beyond_loopback
 from peerstor.daemon.announcement import Announcement, Code, open_warning
+from peerstor.daemon.notify import Notifier
 from peerstor.daemon.openings import Openings
 from peerstor.daemon.readiness import acting_as, prepare, raise_descriptor_limit
 from peerstor.errors import StartupError, StorageUnavailable
@@ -42,6 +43,14 @@ CONFIG = Option(
 """Names the file that settings are in, so it is none itself."""
 
 
+def completer_of(option: Option) -> Completer:
+    """Tell a shell what a value may be."""
+    words = [word for word in (option.value or "").split("|") if word == word.lower()]
+    if option.kind == "path":
+        return CompleteDirs() if option.value == "DIR" else CompleteFiles()
+    return CompleteList(words) if words else Completer(descr=option.value)
+
+
 class Options(UsageOptions):
     """PeerStor's options, as a sub-command of twistd or on their own.
 
@@ -59,6 +68,11 @@ class Options(UsageOptions):
     ] + [[CONFIG.name, None, None, CONFIG.help]]
 
     synopsis = "Usage: twistd [-n] [options of twistd] peerstor [options]"
+    compData = Completions(
+        descriptions={option.name: option.help for option in _OPTIONS if option.repeatable},
+        multiUse=[option.name for option in _OPTIONS if option.repeatable],
+        optActions={option.name: completer_of(option) for option in (*_OPTIONS, CONFIG) if option.value},
+    )
     environ: Mapping[str, str] = os.environ
     settings: Settings
     sources: Sources
@@ -120,14 +134,16 @@ class Options(UsageOptions):
             if option.group != group:
                 group = option.group
                 lines += ["", f"{group}:"]
-            lines += _help_lines(option)
-        lines += ["", "Other:", *_help_lines(CONFIG)]
-        lines += _help_lines(Option(name="help", value=None, group="", help="Print this and exit."))
-        lines += _help_lines(Option(name="version", value=None, group="", help="Print the version and exit."))
+            lines += help_lines(option)
+        lines += ["", "Other:", *help_lines(CONFIG)]
+        lines += help_lines(Option(name="help", value=None, group="", help="Print this and exit."))
+        lines += help_lines(Option(name="version", value=None, group="", help="Print the version and exit."))
         lines += ["", *textwrap.wrap(_ENVIRONMENT, _WIDTH)]
-        lines += ["", "Tokens: `peerstor token add|list|revoke`, see `peerstor token --help`."]
-        lines += ["What would run: `peerstor check-config`, with the same options."]
-        return "\n".join(lines)
+        return "\n".join([*lines, "", *self.beside()])
+
+    def beside(self) -> list[str]:
+        """Give the lines of the help on what is done beside the server."""
+        return ["Tokens, backups and what else is done beside the server: `peerstor --help`."]
 
     def _settle_with_twistd(self, twistd: UsageOptions) -> None:
         if twistd.get("chroot"):
@@ -195,12 +211,13 @@ def _assemble(options: Options, twistd: Mapping[str, Any], openings: Openings) -
 
     settings = options.settings
     raise_descriptor_limit()
+    notifier = Notifier.from_environment(os.environ, reactor)
     with acting_as(twistd.get("uid"), twistd.get("gid")):
         prepare(settings)
     openings.open(settings, uid=twistd.get("uid"), gid=twistd.get("gid"))
     sockets, secure = openings.sockets, openings.secure
     with acting_as(twistd.get("uid"), twistd.get("gid")):
-        built = node.build(settings, sockets, reactor, secure=secure, sources=options.sources)
+        built = node.build(settings, sockets, reactor, secure=secure, sources=options.sources, notifier=notifier)
     services = MultiService()
     IService(built).setServiceParent(services)
     openings.files.setServiceParent(services)
@@ -210,6 +227,7 @@ def _assemble(options: Options, twistd: Mapping[str, Any], openings: Openings) -
         *access_lines(secure, scheme="https", base=base),
     ]
     lines = [*reached, *built.certificate_lines]
+    notifier.where = reached[0].removeprefix("Access at: ")
     beyond = beyond_loopback([*sockets, *secure])
     warning = open_warning(settings.anonymous or "create", beyond_loopback=beyond, tokens=built.has_tokens)
     warnings = [*options.configuration.warnings, *([] if warning is None else [warning])]
@@ -245,7 +263,8 @@ def _standard_output() -> TextIO | None:
     return sys.__stdout__
 
 
-def _help_lines(option: Option) -> Iterator[str]:
+def help_lines(option: Option) -> Iterator[str]:
+    """Write what the help says of an option."""
     head = f"  --{option.name}" + (f" {option.value}" if option.value else "")
     text = option.help + (f" [default: {option.default}]" if option.default else "")
     body = textwrap.wrap(text, _WIDTH - _INDENT, break_on_hyphens=False)

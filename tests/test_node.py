@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
@@ -46,6 +47,7 @@ class Site:
     def __init__(self, done: list[str]) -> None:
         self._done = done
         self.connections = 0
+        self.busy = 0
         self.stuck = 0
 
     def begin_stopping(self) -> None:
@@ -83,6 +85,25 @@ class Kept:
 
     def stop(self) -> None:
         self.stopped_after = self._done[-1]
+
+
+class Manager:
+    """A service manager; keeps what it is told with what had been done by then."""
+
+    def __init__(self, done: list[str]) -> None:
+        self._done = done
+        self.told: list[tuple[str, str]] = []
+        self.status = ""
+
+    def start(self, status: Callable[[], str]) -> None:
+        self.told.append(("start", self._done[-1]))
+        self.status = status()
+
+    def stopping(self) -> None:
+        self.told.append(("stopping", "".join(self._done)))
+
+    def stop(self) -> None:
+        self.told.append(("stop", self._done[-1]))
 
 
 class Pool:
@@ -154,6 +175,7 @@ class StopTests(SynchronousTestCase):
         self.done: list[str] = []
         self.engine, self.site, self.trash = Engine(self.done), Site(self.done), Trash()
         self.reloading, self.certificate = Kept(self.done), Kept(self.done)
+        self.manager = Manager(self.done)
         self.pools = [Pool(self.clock) for _ in range(3)]
         self.live = LiveSettings(Settings(storage=os.fsencode(folder), drain=DRAIN))
         threads: Any = self.pools[0]
@@ -170,6 +192,7 @@ class StopTests(SynchronousTestCase):
             listening=Listening(self.done),  # type: ignore[arg-type]
             access_log=AccessLog(path=None, threads=threads, clock=self.clock),
             audit_log=AuditLog(path=None, threads=threads, clock=self.clock),
+            notifier=self.manager,  # type: ignore[arg-type]
             reloading=self.reloading,  # type: ignore[arg-type]
             certificate=self.certificate,  # type: ignore[arg-type]
         )
@@ -213,6 +236,14 @@ class StopTests(SynchronousTestCase):
         self.assertTrue(self.reloading.started and self.certificate.started)
         self.stop()
         self.assertEqual((self.certificate.stopped_after, self.reloading.stopped_after), ("close ports", "unlock"))
+
+    def test_manager(self) -> None:
+        """A service manager is told of the start behind the ports, of the stop before anything else, to the end."""
+        self.site.connections, self.site.busy = 3, 1
+        self.start()
+        self.assertEqual(self.manager.status, "3 connections, 1 requests under way")
+        self.stop()
+        self.assertEqual(self.manager.told, [("start", "listen"), ("stopping", ""), ("stop", "unlock")])
 
     def test_connections(self) -> None:
         """Connections have the drain to end; then they are cut, before the engine stops."""

@@ -21,6 +21,7 @@ from peerstor import __version__, tap
 from peerstor.__main__ import Foreground
 from peerstor.daemon import openings
 from peerstor.daemon.announcement import Announcement
+from peerstor.daemon.notify import Notifier
 from peerstor.daemon.unixsocket import SocketFiles
 from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.settings import MIB, Settings
@@ -208,7 +209,9 @@ class MakeServiceTests(SynchronousTestCase):
         *,
         secure: list[socket.socket],
         sources: object,
+        notifier: Notifier,
     ) -> IService:
+        self.notifier = notifier
         for one in sockets + secure:
             self.addCleanup(one.close)
         self.built.append((settings, sockets))
@@ -255,6 +258,12 @@ class MakeServiceTests(SynchronousTestCase):
             self.announced("--https-port", "0"),
             ["Access at: http://127.0.0.1:PLAIN", "Access at: https://127.0.0.1:SECURE", *compared],
         )
+
+    def test_service_manager(self) -> None:
+        """Where the server is reached gets into the line that a service manager shows."""
+        makeService(self.options())
+        ((_, (one,)),) = self.built
+        self.assertEqual(self.notifier.where, f"http://127.0.0.1:{one.getsockname()[1]}")
 
     def test_endpoints(self) -> None:
         """--listen takes the place of --port; a UNIX socket is told by its path, and never as a code."""
@@ -339,6 +348,7 @@ class MakeServiceTests(SynchronousTestCase):
             *,
             secure: list[socket.socket],
             sources: object,
+            notifier: Notifier,
         ) -> IService:
             kept.extend(sockets + secure)
             raise StartupError("The storage is already served by process 7.")

@@ -77,6 +77,11 @@ class StreamingSite(Site):
         """How many connections are open."""
         return len(self._channels)
 
+    @property
+    def busy(self) -> int:
+        """On how many of them a request is under way."""
+        return sum(isinstance(channel, StreamingChannel) and channel.busy for channel in self._channels)
+
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection."""
         channel = StreamingChannel()
