@@ -134,10 +134,10 @@ class Options(UsageOptions):
             if option.group != group:
                 group = option.group
                 lines += ["", f"{group}:"]
-            lines += help_lines(option)
-        lines += ["", "Other:", *help_lines(CONFIG)]
-        lines += help_lines(Option(name="help", value=None, group="", help="Print this and exit."))
-        lines += help_lines(Option(name="version", value=None, group="", help="Print the version and exit."))
+            lines += _help_lines(option)
+        lines += ["", "Other:", *_help_lines(CONFIG)]
+        lines += _help_lines(Option(name="help", value=None, group="", help="Print this and exit."))
+        lines += _help_lines(Option(name="version", value=None, group="", help="Print the version and exit."))
         lines += ["", *textwrap.wrap(_ENVIRONMENT, _WIDTH)]
         return "\n".join([*lines, "", *self.beside()])
 
@@ -263,8 +263,7 @@ def _standard_output() -> TextIO | None:
     return sys.__stdout__
 
 
-def help_lines(option: Option) -> Iterator[str]:
-    """Write what the help says of an option."""
+def _help_lines(option: Option) -> Iterator[str]:
     head = f"  --{option.name}" + (f" {option.value}" if option.value else "")
     text = option.help + (f" [default: {option.default}]" if option.default else "")
     body = textwrap.wrap(text, _WIDTH - _INDENT, break_on_hyphens=False)
