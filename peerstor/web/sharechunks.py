@@ -65,7 +65,8 @@ class ShareChunksFace:
         if done.stat is not None:  # not told again
             files = [(key.name.decode("utf-8", "replace"), done.size)]
             await self._uploads.deliver(request, visit.share, admission.path.parent, files, sender, note)
-        return answer(request, completed(admission.path, done, visit.links))
+        # There is nothing to be seen at its address.
+        return answer(request, {**completed(admission.path, done, visit.links), "href": None})
 
     @routes.on("/-/s/<share>/upload/abandon", "POST", needs=Right.CREATE, at=_target)
     async def abandon(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:

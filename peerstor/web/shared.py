@@ -118,6 +118,9 @@ class SharedFace:
             "share_upload.html",
             admission,
             here=visit.address,
+            share=visit.address,
+            folder=f"{visit.address}/",  # what the page's script remembers uploads by
+            resumable=left != 0,
             note=share.note,
             sent=number(request, b"sent"),
             left=None if left is None else human_size(left),

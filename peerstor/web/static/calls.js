@@ -1,4 +1,4 @@
-import { BASE } from "./base.js";
+import { CALLS, place, words } from "./endpoint.js";
 
 /** @import { Answer, Send } from "./transport.js" */
 
@@ -32,7 +32,7 @@ export class Refusal extends Error {
 
 /** @typedef {Identity & { session: string }} Stated random, so that a client takes its own older connection over */
 
-/** @typedef {{ path: string, href: string }} Stored where the file stands now */
+/** @typedef {{ path: string, href: string }} Stored where the file stands now; no href where it can't be seen */
 
 /** The four calls of the upload API for one file. Each states size and fingerprint, so that two files never mix. */
 export class Calls {
@@ -44,7 +44,7 @@ export class Calls {
    * @param {Send} send
    */
   constructor({ folder, name, size, fingerprint, session }, send) {
-    this.#query = `dir=${folder}&${new URLSearchParams({ name, size: String(size), fingerprint, session })}`;
+    this.#query = `${place(folder)}${new URLSearchParams({ name, size: String(size), fingerprint, session })}`;
     this.#send = send;
   }
 
@@ -82,8 +82,8 @@ export class Calls {
    * @throws {Refusal | ConnectionLost}
    */
   async complete(signal) {
-    const told = await this.#call("POST", "complete", { signal, silence: SILENCE_WHILE_STORING });
-    return { path: String(told.path), href: String(told.href) };
+    const told = await this.#call("POST", `complete${words()}`, { signal, silence: SILENCE_WHILE_STORING });
+    return { path: String(told.path), href: typeof told.href === "string" ? told.href : "" };
   }
 
   /**
@@ -104,7 +104,7 @@ export class Calls {
    * @returns {Promise<Record<string, unknown>>}
    */
   async #call(method, call, { silence = SILENCE, ...rest }) {
-    const url = `${BASE}/api/upload/${call}${call.includes("?") ? "&" : "?"}${this.#query}`;
+    const url = `${CALLS}${call}${call.includes("?") ? "&" : "?"}${this.#query}`;
     const answer = await this.#send({ method, url, silence, ...rest });
     if (answer.status !== 200) {
       throw new Refusal(answer);

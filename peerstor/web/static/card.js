@@ -103,8 +103,10 @@ export class Card {
 
   #showStored() {
     const { stored, size, name } = this.#upload;
-    const link = document.createElement("a");
-    link.href = stored?.href ?? "";
+    const link = document.createElement(stored?.href ? "a" : "span");
+    if (link instanceof HTMLAnchorElement) {
+      link.href = stored?.href ?? "";
+    }
     const got = stored?.path.split("/").at(-1) ?? name;
     link.append(Object.assign(document.createElement("bdi"), { textContent: visible(got) }));
     this.#words.replaceChildren(
