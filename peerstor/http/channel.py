@@ -21,7 +21,7 @@ from peerstor.http.clients import client_address
 from peerstor.http.deadline import Deadline
 from peerstor.http.outflow import unsent
 from peerstor.http.progress import Progress, Verdict
-from peerstor.http.request import StreamingRequest
+from peerstor.http.request import StreamingRequest, new_request_id
 from peerstor.http.seams import House
 
 TARGET_AT_MOST = 8 * 1024
@@ -280,11 +280,14 @@ class StreamingChannel(HTTPChannel):
     def write(self, data: bytes) -> None:
         """Write, and count."""
         self._written += len(data)
+        self.site.sent += len(data)
         super().write(data)
 
     def writeSequence(self, iovec: list[bytes]) -> None:
         """Write, and count."""
-        self._written += sum(map(len, iovec))
+        length = sum(map(len, iovec))
+        self._written += length
+        self.site.sent += length
         super().writeSequence(iovec)
 
     def pauseProducing(self) -> None:
@@ -354,6 +357,7 @@ class StreamingChannel(HTTPChannel):
             return
         self._phase = Phase.CLOSING
         begun = any(request.startedWriting for request in self.requests)
+        request_id = self.requests[0].request_id if self.requests else new_request_id()
         for request in list(self.requests):
             self.requests.remove(request)
             request.refused(status)
@@ -361,7 +365,7 @@ class StreamingChannel(HTTPChannel):
         if begun:
             self.abort()
             return
-        self.transport.write(self.site.refusal(status, headers or {}))
+        self.transport.write(self.site.refusal(status, request_id, headers or {}))
         self._linger()
 
     def _respondToBadRequestAndDisconnect(self) -> None:

@@ -1,5 +1,6 @@
 """A request that runs its handler when the headers are complete, and spools nothing."""
 
+import secrets
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,14 @@ DRAIN_AT_MOST = 256 * 1024
 UNANSWERED = 499
 """What the access log says of a request whose client left before the answer began: nginx's number for it."""
 
+UNROUTED = "none"
+"""The route of a request that nobody took: its address is none of ours, or it was refused before that mattered."""
+
+
+def new_request_id() -> str:
+    """Make up an id: at random, so that it tells nobody how many there were, and two servers have no two alike."""
+    return secrets.token_hex(8)
+
 
 class StreamingRequest(Request):
     """One request on a `StreamingChannel`.
@@ -31,6 +40,8 @@ class StreamingRequest(Request):
     :ivar secure: whether the client's request came over TLS.
     :ivar authority: the host, and the port where there is one, as the client spelled it; None where HTTP/1.0 told
         none.
+    :ivar request_id: tells it from all others, in answers and logs: of `[A-Za-z0-9._-]`, 64 characters at most.
+    :ivar route: what took it, in one of so many words as there are routes; whoever takes it says so.
     """
 
     channel: Connection  # type: ignore[assignment]
@@ -48,6 +59,8 @@ class StreamingRequest(Request):
         self.remote = client_address(channel)
         self.secure = channel.isSecure()
         self.authority: bytes | None = None
+        self.request_id = new_request_id()
+        self.route = UNROUTED
         self._dispatched = False
         self._answered_early = False
         self._refused = 0
@@ -67,6 +80,7 @@ class StreamingRequest(Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """Pass on what the channel decoded."""
+        self.channel.site.received += len(data)
         self.body.data(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
@@ -140,7 +154,7 @@ class StreamingRequest(Request):
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer an unforeseen error; when the answer has begun, cut the connection instead."""
         if self.startedWriting or self._disconnected:
-            self._log.failure("an answer failed after it had begun", failure=reason)
+            self._log.failure("an answer failed after it had begun", failure=reason, request=self.request_id)
             self.cut()
         else:
             super().processingFailed(reason)

@@ -27,6 +27,8 @@ class House(Protocol):
     reactor: IReactorTime
     timeouts: Timeouts
     stopping: bool
+    received: int
+    sent: int
 
     def admit(self, channel: Guest) -> bool:
         """Count a new connection; tell whether its address may have one more."""
@@ -34,7 +36,7 @@ class House(Protocol):
     def forget(self, channel: Guest) -> None:
         """Take a connection that has ended off the books."""
 
-    def refusal(self, status: int, headers: dict[bytes, bytes]) -> bytes:
+    def refusal(self, status: int, request_id: str, headers: dict[bytes, bytes]) -> bytes:
         """Write the whole answer to a request that could not be read."""
 
     def getResourceFor(self, request: Any) -> Any:

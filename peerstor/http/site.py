@@ -29,6 +29,8 @@ class StreamingSite(Site):
     Only HTTP/1.1 is offered: twisted's HTTP/2 has other channel and body classes, which spool.
 
     :ivar per_address: see `__init__`; it may change, for those who come from then on.
+    :ivar received: bytes of the content of requests since the start; not their heads, nor what TLS adds.
+    :ivar sent: the same of answers.
     """
 
     requestFactory = StreamingRequest
@@ -62,6 +64,8 @@ class StreamingSite(Site):
         )
         self.timeouts = timeouts
         self.stopping = False
+        self.received = 0
+        self.sent = 0
         self._refusal_body = refusal_body
         self._log = log
         self.per_address = per_address
@@ -119,7 +123,7 @@ class StreamingSite(Site):
             if self._full is not None:
                 self._full(False)
 
-    def refusal(self, status: int, headers: dict[bytes, bytes]) -> bytes:
+    def refusal(self, status: int, request_id: str, headers: dict[bytes, bytes]) -> bytes:
         """Write the whole answer to a request that could not be read."""
         media_type, text = self._refusal_body(status)
         fields = {
@@ -128,6 +132,7 @@ class StreamingSite(Site):
             b"Content-Length": b"%d" % len(text),
             b"X-Content-Type-Options": b"nosniff",
             b"Cache-Control": b"no-cache",
+            b"X-Request-ID": request_id.encode(),
             b"Connection": b"close",
             **headers,
         }
