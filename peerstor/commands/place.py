@@ -53,6 +53,31 @@ def place_of(settings: Settings) -> Iterator[Place]:
         yield place
 
 
+@contextmanager
+def claimed_place(settings: Settings) -> Iterator[tuple[Place, PrivateFolder, bool]]:
+    """Find a storage's state as `place_of` does, and let no server run on it while the context is entered.
+
+    :return: with the place, the private folder and whether it was made just now.
+    :raise StartupError: as `place_of`, or a server runs.
+    """
+    with _acting_as(_owner(settings.storage)):
+        fresh = not os.path.lexists(os.path.join(settings.storage, NAME, b"instance"))
+        fd = _opened(settings.storage)
+        try:
+            private = PrivateFolder.open(fd, storage=settings.storage)
+        finally:
+            os.close(fd)
+        try:
+            private.acquire_lock(restoring=True)
+            if settings.state is not None:
+                prepare_folder(settings.state, "state folder", mode=0o700)
+            folder = settings.state or os.path.join(settings.storage, NAME)
+            yield Place(settings.storage, folder, private.instance_id), private, fresh
+            private.release()
+        finally:
+            private.close()
+
+
 def _owner(storage: bytes) -> os.stat_result:
     """Tell who owns the private folder, or the storage where there is none yet."""
     shown = os.fsencode(storage).decode("utf-8", "backslashreplace")

@@ -1,61 +1,32 @@
 """`peerstor token add|list|revoke`: named tokens, made and ended while the server runs or not."""
 
-import getopt
 import json
 import os
 import stat
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.python.usage import Options, UsageError
 
-from peerstor import __version__
 from peerstor.access.database import Database
 from peerstor.access.digests import SecretDigest
 from peerstor.access.keyring import FRESH
 from peerstor.access.rights import Right
 from peerstor.access.tokens import Token, Tokens, check_name, spelled
+from peerstor.commands.options import StorageOptions, abandon_output, line_of, print_version
 from peerstor.commands.place import Place, place_of
 from peerstor.commands.words import end_of, rights_of, spelled_time
-from peerstor.config.sources import Sources
-from peerstor.errors import BadName, BadPath, Exists, Fault, NoSpace, StorageUnavailable
-from peerstor.settings import Settings
+from peerstor.errors import BadName, BadPath, Exists, Fault
 from peerstor.tree.paths import TreePath
 
 IN_FORCE_AFTER = FRESH + 0.25
 """Seconds after which every server has noticed a change, with a little for the look itself."""
 
 
-class _Command(Options):
-    """What the commands have in common: the options that name the storage, before or behind the arguments."""
-
-    optParameters = [  # noqa: RUF012
-        ["storage", None, None, "The storage folder that the token is for. [default: ./data]"],
-        ["state", None, None, "The folder for PeerStor's databases, where the server was given one."],
-        ["config", None, None, "The server's file of settings, which may name both; so may the environment."],
-    ]
-    environ: Mapping[str, str] = os.environ
-    synopsis: str
-    settings: Settings
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Parse the command line; options may stand behind the arguments too."""
-        super().parseOptions(_options_first(options or (), self.longOpt))
-
-    def postOptions(self) -> None:
-        """Check the values."""
-        given = {name: self[name] for name in ("storage", "state") if self[name] is not None}
-        self.settings = Sources(command_line=given, environ=self.environ, file=self["config"]).read().settings
-
-    def getSynopsis(self) -> str:
-        """Say how it is called."""
-        return self.synopsis
-
-    def opt_version(self) -> None:
-        """Print the version and exit."""
-        _print_version()
+class _Command(StorageOptions):
+    """What the commands have in common."""
 
     def run(self, tokens: Tokens, place: Place) -> None:
         """Do it."""
@@ -120,7 +91,7 @@ class Add(_Command):
         except OSError as error:
             # Nobody knows the secret, and nobody ever will.
             tokens.revoke(self.name)
-            _abandon_output()
+            abandon_output()
             raise SystemExit(f"peerstor: The secret could not be printed ({error.strerror}): no token.") from None
 
     def _explain(self, place: Place, *, first: bool) -> None:
@@ -198,7 +169,7 @@ class Command(Options):
 
     def opt_version(self) -> None:
         """Print the version and exit."""
-        _print_version()
+        print_version()
 
     def postOptions(self) -> None:
         """Take nothing but a command."""
@@ -220,10 +191,10 @@ def run(arguments: Sequence[str]) -> None:
             asked.run(_tokens(place), place)
             sys.stdout.flush()
     except BrokenPipeError:
-        _abandon_output()
+        abandon_output()
         raise SystemExit(1) from None
     except (UsageError, Fault, OSError) as error:
-        raise SystemExit(f"peerstor: {_line(error)}") from None
+        raise SystemExit(f"peerstor: {line_of(error, 'token')}") from None
 
 
 def _tokens(place: Place) -> Tokens:
@@ -238,33 +209,6 @@ def _only(names: Sequence[str]) -> str:
     if len(names) != 1:
         raise UsageError(f"One name is needed, not {len(names)}.")
     return names[0]
-
-
-def _options_first(arguments: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Put options before the other arguments, as usage wants them.
-
-    :param known: the long options, those that take a value with a `=` behind.
-    """
-    try:
-        options, others = getopt.gnu_getopt(list(arguments), "", list(known))
-    except getopt.GetoptError as error:
-        raise UsageError(str(error)) from None
-    first = [f"{name}={value}" if f"{name[2:]}=" in known else name for name, value in options]
-    return [*first, "--", *others]
-
-
-def _line(error: Exception) -> str:
-    """Word what went wrong as one line."""
-    if isinstance(error, UsageError):
-        text = str(error).rstrip(".")
-        return f"{text[:1].upper()}{text[1:]}. See peerstor token --help."
-    if isinstance(error, NoSpace):
-        return "The disk is full."
-    if isinstance(error, StorageUnavailable):
-        return error.reason
-    if isinstance(error, OSError):
-        return f"{error.strerror or error}."
-    return str(error)
 
 
 def _is_folder(path: bytes) -> bool:
@@ -311,14 +255,3 @@ def _path(token: Token) -> TreePath:
 
 def _note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _print_version() -> None:
-    print(f"PeerStor {__version__}")
-    sys.exit(0)
-
-
-def _abandon_output() -> None:
-    """Throw away what can't be written, which Python would try again when it ends, and complain of."""
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())

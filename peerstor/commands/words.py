@@ -47,6 +47,16 @@ def spelled_time(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
 
 
+def spelled_size(size: int) -> str:
+    """Spell a size, bytes, as people read it: 5 KiB, 1.4 GiB."""
+    amount, unit = float(size), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
+
+
 def _after(text: str) -> float | None:
     """Tell when a day is over; None where it is none."""
     if not _DAY.fullmatch(text):

@@ -53,7 +53,7 @@ class SelfSigned:
     @property
     def file(self) -> bytes:
         """Name of the file."""
-        return b"tls-%s.pem" % self.instance_id[:16].encode()
+        return certificate_file(self.instance_id)
 
     def load(self) -> Identity:
         """Read it, having made or renewed it where that is due. Blocks.
@@ -83,6 +83,14 @@ class SelfSigned:
             ends=f"{identity.ends:%Y-%m-%d}",
         )
         return identity
+
+
+def certificate_file(instance_id: str) -> bytes:
+    """Name the file of a storage's own certificate and key.
+
+    :param instance_id: of the storage, 32 hex digits.
+    """
+    return b"tls-%s.pem" % instance_id[:16].encode()
 
 
 def machine_names(allowed: Iterable[str]) -> list[str]:

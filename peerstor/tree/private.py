@@ -12,6 +12,10 @@ from attrs import define, field
 from peerstor.errors import StartupError, StorageUnavailable
 
 NAME = b".peerstor"
+
+RESTORING = b"restoring"
+"""A file in it that is there while the state is exchanged for a backup's: some of it may be the old one's."""
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC
 _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
@@ -83,13 +87,14 @@ class PrivateFolder:
         """(device, inode) of the folder and of its sub-folders: by whatever name one is met, it is private."""
         return frozenset(_identity(fd) for fd in (self._fd, self.parts_fd, self.trash_fd))
 
-    def acquire_lock(self) -> None:
+    def acquire_lock(self, *, restoring: bool = False) -> None:
         """Claim the storage for this process until `release`, `close` or the process's end.
 
         The claim is `flock`, which a fork inherits and a crash cannot leave behind; the process id in the file
         is for people only.
 
-        :raise StartupError: another process holds it, or the file system has no locks.
+        :param restoring: whether a restore that was cut off is about to be done again.
+        :raise StartupError: another process holds it, the file system has no locks, or a restore was cut off.
         """
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,10 +107,43 @@ class PrivateFolder:
             raise StartupError(
                 f"The storage {os.fsdecode(self.storage)} cannot be locked: {error.strerror}."
             ) from error
+        if not restoring and self.restoring:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+            raise StartupError(
+                f"A restore into the storage {os.fsdecode(self.storage)} was cut off. Do it again, whatever is"
+                " there by now: peerstor restore FILE --force."
+            )
         self._locked = True
         # Two processes that began in the same moment may both have made an id: the file's is the one that counts.
         self.instance_id = _read_instance(self._fd) or self.instance_id
         self.write_pid()
+
+    @property
+    def restoring(self) -> bool:
+        """Whether the state is being exchanged for a backup's, or that was cut off."""
+        try:
+            os.stat(RESTORING, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def begin_restoring(self) -> None:
+        """Note that the state is about to be exchanged; durable. Nobody else claims the storage before the end."""
+        os.close(os.open(RESTORING, os.O_WRONLY | os.O_CREAT | _FILE, 0o600, dir_fd=self._fd))
+        os.fsync(self._fd)
+
+    def end_restoring(self) -> None:
+        """Note that the state is whole again; durable."""
+        os.unlink(RESTORING, dir_fd=self._fd)
+        os.fsync(self._fd)
+
+    def adopt(self, instance_id: str) -> None:
+        """Be known by the id of another folder, whose state moves in here; durable.
+
+        :param instance_id: 32 hex digits.
+        """
+        self.instance_id = _make_instance(self._fd, instance_id)
+        os.fsync(self._fd)
 
     def write_pid(self) -> None:
         """Note this process's id in the lock file, as is due again after a fork."""
@@ -202,8 +240,8 @@ def _read_instance(fd: int) -> str | None:
     return text if _INSTANCE.match(text) else None
 
 
-def _make_instance(fd: int) -> str:
-    instance_id = secrets.token_hex(16)
+def _make_instance(fd: int, instance_id: str | None = None) -> str:
+    instance_id = instance_id or secrets.token_hex(16)
     name = b"instance-%s.new" % instance_id.encode()
     new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=fd)
     try:

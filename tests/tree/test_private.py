@@ -85,6 +85,25 @@ class LockTests(StorageCase):
         self.other = PrivateFolder.open(self.root_fd, storage=self.root)
         self.addCleanup(self.other.close)
 
+    def test_while_restoring(self) -> None:
+        """While the state is exchanged, and after that was cut off, nobody but who exchanges it gets the claim."""
+        self.assertFalse(self.other.restoring)
+        self.other.begin_restoring()
+        with self.assertRaises(StartupError) as caught:
+            self.other.acquire_lock()
+        self.assertIn("peerstor restore FILE --force", str(caught.exception))
+        self.other.acquire_lock(restoring=True)
+        self.other.end_restoring()
+        self.other.release()
+        self.other.acquire_lock()
+
+    def test_adopted_id(self) -> None:
+        """A folder can be known by another one's id from now on."""
+        self.other.adopt("0123456789abcdef" * 2)
+        again = PrivateFolder.open(self.root_fd, storage=self.root)
+        self.addCleanup(again.close)
+        self.assertEqual((self.other.instance_id, again.instance_id), ("0123456789abcdef" * 2,) * 2)
+
     def test_second_is_refused(self) -> None:
         """The second daemon is told which process holds the storage, and what to do."""
         self.private.acquire_lock()

@@ -1,0 +1,361 @@
+"""`peerstor backup` and `peerstor restore` as real processes, beside a real server and without one."""
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from contextlib import closing
+
+from attrs import evolve
+
+from peerstor.commands.archive import measured, new_file, unpack, write_archive
+from peerstor.tree.private import RESTORING
+from tests.integration.daemon import PATIENCE, environment
+from tests.integration.mounts import Ballast, small_disk
+from tests.integration.server import Server
+from tests.integration.test_token_command import PEERSTOR, STRANGER, TokenCase
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command to its end."""
+    return subprocess.run([PEERSTOR, *arguments], capture_output=True, env=environment(), timeout=PATIENCE)
+
+
+class BackupCase(TokenCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.file = os.path.join(self.folder, "backup.tar.gz")
+
+    @property
+    def private(self) -> str:
+        return os.path.join(self.storage, ".peerstor")
+
+    def backup(self, *options: str) -> None:
+        """Make one; it has to succeed."""
+        ended = run("backup", self.file, "--storage", self.storage, *options)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn(b"Not in it: the files themselves", ended.stderr)
+
+    def restore(self, *options: str, storage: str | None = None) -> "subprocess.CompletedProcess[bytes]":
+        """Restore it; it has to succeed."""
+        ended = run("restore", self.file, "--storage", storage or self.storage, *options)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        return ended
+
+    def new_storage(self) -> str:
+        """Make an empty folder."""
+        path = os.path.join(self.folder, f"storage-{len(os.listdir(self.folder))}")
+        os.mkdir(path)
+        return path
+
+    def names(self, storage: str) -> set[str]:
+        """Tell what lies in a private folder, but what every one has."""
+        return set(os.listdir(os.path.join(storage, ".peerstor"))) - {"parts", "trash", "lock", "instance"}
+
+    def ledgers(self) -> list[str]:
+        return [
+            name for name in os.listdir(self.private) if name.startswith("uploads-") and name.endswith("sqlite")
+        ]
+
+    def status(self, server: Server, secret: str | None) -> int:
+        connection = self.connect(server)
+        bearer = b"" if secret is None else b"Authorization: Bearer %s\r\n" % secret.encode()
+        connection.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n" % bearer)
+        return connection.head_only().status
+
+
+class BackupTests(BackupCase):
+    def test_to_another_machine(self) -> None:
+        """What was backed up beside a running server serves elsewhere: tokens, the certificate and the storage's id."""
+        secret = self.add("laptop")
+        server = self.serve("--https-port", "0", storage=self.storage)
+        self.backup()
+        self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o600)
+        with tarfile.open(self.file) as tar:
+            self.assertEqual(
+                tar.getnames(), ["manifest.json", "uploads.sqlite", "access.sqlite", "access.key", "tls.pem"]
+            )
+        server.stop()
+        other = self.new_storage()
+        self.restore(storage=other)
+        for name in self.names(self.storage):
+            if name.endswith((".key", ".pem")):
+                with open(f"{self.private}/{name}", "rb") as a, open(f"{other}/.peerstor/{name}", "rb") as b:
+                    self.assertEqual(a.read(), b.read())
+        moved = self.serve(storage=other)
+        self.assertEqual((self.status(moved, secret), self.status(moved, None)), (200, 401))
+        self.assertEqual(
+            {name for name in self.names(other) if name.endswith(".sqlite")},
+            {name for name in self.names(self.storage) if name.endswith(".sqlite")},
+        )
+
+    def test_uploads(self) -> None:
+        """An upload goes on where its part file is; where it isn't, it is at 0 and completes only what is sent anew."""
+        server = self.serve(storage=self.storage)
+        api = self.api(server)
+        self.assertEqual(api.chunk("a", 0, b"x" * 100_000).status, 200)
+        time.sleep(2)  # the mark of what is synced follows within a second
+        self.backup()
+        server.stop()
+        other = self.new_storage()
+        self.restore(storage=other)
+        moved = self.serve(storage=other)
+        elsewhere = self.api(moved)
+        self.assertEqual(elsewhere.offset("a"), 0)
+        refused = elsewhere.complete("a", 100_000)
+        self.assertEqual((refused.status, refused.json["offset"]), (409, 0))
+        self.restore("--force")
+        server.start()
+        again = self.api(server)
+        self.assertEqual(again.offset("a"), 100_000)
+        self.assertEqual(again.complete("a", 100_000).status, 200)
+
+    def test_under_load(self) -> None:
+        """Each of many backups beside a busy server is whole."""
+        server = self.serve(storage=self.storage)
+        ended = threading.Event()
+
+        def work() -> None:
+            with contextlib.suppress(OSError):
+                api = self.api(server)
+                number = 0
+                while not ended.is_set():
+                    number += 1
+                    api.chunk(f"f{number}", 0, b"x")
+                    api.complete(f"f{number}", 1)
+
+        workers = [threading.Thread(target=work) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        try:
+            counts = []
+            for _ in range(5):
+                self.backup()
+                with tarfile.open(self.file) as tar:
+                    tar.extract("uploads.sqlite", self.folder, filter="data")
+                with closing(sqlite3.connect(f"{self.folder}/uploads.sqlite")) as base:
+                    self.assertEqual(base.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+                    counts += base.execute("SELECT count(*) FROM uploads").fetchone()
+        finally:
+            ended.set()
+            for worker in workers:
+                worker.join(PATIENCE)
+        self.assertEqual(counts, sorted(counts))
+        self.assertGreater(counts[-1], counts[0])
+        self.assertFalse([name for name in os.listdir(self.private) if name.endswith(".new")])
+
+    def test_state_folder(self) -> None:
+        """State that lies elsewhere is found there, also by the file of settings, and restored to there."""
+        state, settings = f"{self.folder}/state", f"{self.folder}/peerstor.toml"
+        with open(settings, "w") as file:
+            file.write(f"storage = '{self.storage}'\nstate = '{state}'\n")
+        secret = self.add("laptop", "--state", state)
+        self.assertEqual(run("backup", self.file, "--config", settings).returncode, 0)
+        shutil.rmtree(state)
+        self.assertEqual(run("restore", self.file, "--config", settings).returncode, 0)
+        server = self.serve("--state", state, storage=self.storage)
+        self.assertEqual((self.status(server, secret), self.status(server, None)), (200, 401))
+
+    def test_nothing_there(self) -> None:
+        """A storage that nobody has served has no state."""
+        self.assert_one_line(run("backup", self.file, "--storage", self.storage), "nothing to back up")
+        self.assertFalse(os.path.exists(self.file))
+
+    def test_into_the_storage(self) -> None:
+        """A backup isn't written where it would be served."""
+        self.add("a")
+        os.mkdir(f"{self.storage}/sub")
+        os.symlink(f"{self.storage}/sub", f"{self.folder}/link")
+        for folder in (self.storage, f"{self.storage}/sub", f"{self.folder}/link"):
+            self.assert_one_line(run("backup", f"{folder}/b", "--storage", self.storage), "would be served")
+
+    def test_full_disk(self) -> None:
+        """Where there is no room nothing is left, and an older backup stays."""
+        self.add("a")
+        disk = small_disk(self, 1024 * 1024)
+        self.file = f"{disk}/backup"
+        self.backup()
+        with open(self.file, "rb") as file:
+            before = file.read()
+        Ballast(disk).leave(0)
+        self.assert_one_line(run("backup", self.file, "--storage", self.storage), "No space left")
+        self.assertEqual(sorted(os.listdir(disk)), ["backup", "ballast"])
+        with open(self.file, "rb") as file:
+            self.assertEqual(file.read(), before)
+
+    def test_other_owner(self) -> None:
+        """Root backs somebody else's storage up to its own folder, and what it restores belongs to that one."""
+        os.chown(self.storage, STRANGER, STRANGER)
+        os.chmod(self.folder, 0o755)
+        self.add("a")
+        self.backup()
+        self.assertEqual(os.stat(self.file).st_uid, 0)
+        self.restore("--force")
+        for path, _, names in os.walk(self.private):
+            for name in names:
+                self.assertEqual(os.lstat(os.path.join(path, name)).st_uid, STRANGER, name)
+
+
+class RestoreTests(BackupCase):
+    def test_beside_a_server(self) -> None:
+        """While a server runs nothing is restored, and it goes on."""
+        self.add("a")
+        self.backup()
+        server = self.serve(storage=self.storage)
+        for options in ((), ("--force",)):
+            ended = run("restore", self.file, "--storage", self.storage, *options)
+            self.assert_one_line(ended, f"already served by process {server.pid}")
+        self.assertEqual(self.status(server, None), 401)
+
+    def test_over_state(self) -> None:
+        """State that is there is only replaced by force, and then kept; a log of the old ledger ruins no new one."""
+        self.add("a")
+        server = self.serve("--anonymous", "create", storage=self.storage)
+        self.backup()
+        self.add("b")
+        self.api(server).chunk("new", 0, b"x")
+        server.kill()
+        ledger = f"{self.private}/{self.ledgers()[0]}"
+        self.assertTrue(os.path.exists(f"{ledger}-wal"))
+        self.assert_one_line(run("restore", self.file, "--storage", self.storage), "--force")
+        self.assertIn(b"What was there is in", self.restore("--force").stderr)
+        self.assertFalse(os.path.exists(f"{ledger}-wal"))
+        listed = run("token", "list", "--storage", self.storage).stdout
+        self.assertIn(b"a     read", listed)
+        self.assertNotIn(b"b     read", listed)
+        (kept,) = [name for name in os.listdir(self.private) if name.startswith("before-restore-")]
+        self.assertIn(f"{self.ledgers()[0]}-wal", os.listdir(f"{self.private}/{kept}"))
+        server.start()
+        self.assertEqual(self.api(server).offset("new"), 0)
+
+    def test_damaged(self) -> None:
+        """Whatever isn't a whole backup changes nothing."""
+        self.add("a")
+        self.backup()
+        before = self.names(self.storage)
+        with open(self.file, "rb") as file:
+            whole = file.read()
+        for content in (b"", b"no backup", whole[:-30], whole[:500] + b"x" + whole[501:]):
+            with open(self.file, "wb") as file:
+                file.write(content)
+            ended = run("restore", self.file, "--storage", self.storage, "--force")
+            self.assert_one_line(ended, "can't be restored")
+        self.assert_one_line(run("restore", f"{self.file}x", "--storage", self.storage), "can't be read")
+        self.assertEqual(self.names(self.storage), before)
+
+    def test_newer(self) -> None:
+        """A backup with a newer schema is refused in one line, and so are newer files by backup and by the server."""
+        self.serve(storage=self.storage).stop()
+        self.add("a")
+        for kind, words in (("uploads", "ledger of uploads"), ("access", "access database")):
+            (name,) = [one for one in os.listdir(self.private) if one.startswith(kind) and one.endswith("sqlite")]
+            path = f"{self.private}/{name}"
+            with closing(sqlite3.connect(path)) as base:
+                (version,) = base.execute("PRAGMA user_version").fetchone()
+                base.execute("PRAGMA user_version = 99")
+            self.assert_one_line(run("backup", self.file, "--storage", self.storage), "newer PeerStor (version 99")
+            ended = run("--host", "127.0.0.1", "--port", "0", "--storage", self.storage)
+            self.assert_one_line(
+                ended, f"newer PeerStor (version 99 of it, this one knows {version}). Use that one."
+            )
+            self.assertIn(words, ended.stderr.decode())
+            with closing(sqlite3.connect(path)) as base:
+                base.execute(f"PRAGMA user_version = {version}")
+
+    def test_newer_backup(self) -> None:
+        """The version that counts is the database's own, whatever the manifest says."""
+        self.add("a")
+        self.backup()
+        self.raise_version()
+        ended = run("restore", self.file, "--storage", self.new_storage())
+        self.assert_one_line(ended, "written by a newer PeerStor")
+
+    def raise_version(self) -> None:
+        """Make a backup whose access database is of version 99."""
+
+        folder = os.fsencode(self.new_storage())
+        with open(self.file, "rb") as file:
+            manifest = unpack(file, folder)
+        paths = {name: os.path.join(folder, name.encode()) for name in manifest.members}
+        with closing(sqlite3.connect(paths["access.sqlite"])) as base:
+            base.execute("PRAGMA user_version = 99")
+        with new_file(os.fsencode(self.file)) as file:
+            write_archive(
+                file, evolve(manifest, members={name: measured(path) for name, path in paths.items()}), paths
+            )
+
+    def test_cut_off(self) -> None:
+        """After a restore that was cut off no server starts; done again, by force, all is well."""
+        self.add("a")
+        self.backup()
+        with open(os.path.join(self.private, RESTORING.decode()), "wb"):
+            pass
+        ended = run("--host", "127.0.0.1", "--port", "0", "--storage", self.storage)
+        self.assert_one_line(ended, "was cut off")
+        self.assert_one_line(run("restore", self.file, "--storage", self.storage), "--force")
+        self.restore("--force")
+        self.assertEqual(self.status(self.serve(storage=self.storage), None), 401)
+
+    def test_failing_disk(self) -> None:
+        """A restore that can't be finished is taken back as a whole."""
+        self.add("a")
+        self.backup()
+        before = self.names(self.storage)
+        ended = self.patched(
+            "import os, peerstor.commands.restore as r, peerstor.__main__ as m\n"
+            "real, calls = os.rename, []\n"
+            "def rename(a, b, **rest):\n"
+            "    calls.append(a)\n"
+            "    if len(calls) == 3: raise OSError(5, 'Input/output error')\n"
+            "    real(a, b, **rest)\n"
+            "r.os.rename = rename\n",
+            *("restore", self.file, "--storage", self.storage, "--force"),
+        )
+        self.assert_one_line(ended, "Input/output error")
+        self.assertEqual(self.names(self.storage), before)
+        self.assertIn(b"a     read", run("token", "list", "--storage", self.storage).stdout)
+
+    def test_older(self) -> None:
+        """A backup with an older schema is restored and migrated at the next start, and a copy is kept."""
+        self.add("a")
+        self.serve(storage=self.storage).stop()
+        path = f"{self.private}/{self.ledgers()[0]}"
+        with closing(sqlite3.connect(path)) as base:
+            base.executescript(
+                "ALTER TABLE uploads DROP COLUMN counted; ALTER TABLE uploads DROP COLUMN checked;"
+                "PRAGMA user_version = 1"
+            )
+        self.backup()
+        other = self.new_storage()
+        self.restore(storage=other)
+        server = self.serve("--anonymous", "create", storage=other)
+        self.assertEqual(self.api(server).chunk("a", 0, b"x").status, 200)
+        self.assertIn(f"{self.ledgers()[0]}.before-1", self.names(other))
+
+    def test_told_to_end(self) -> None:
+        """A backup that is told to end in the middle leaves nothing behind."""
+        self.add("a")
+        ended = self.patched(
+            "import os, signal, peerstor.commands.backup as b, peerstor.__main__ as m\n"
+            "b.write_archive = lambda *rest: os.kill(os.getpid(), signal.SIGTERM)\n",
+            *("backup", self.file, "--storage", self.storage),
+        )
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (128 + signal.SIGTERM, b"", b""))
+        self.assertFalse([name for name in os.listdir(self.folder) if name.endswith((".new", ".gz"))])
+        self.assertFalse([name for name in os.listdir(self.private) if name.endswith(".new")])
+
+    def patched(self, code: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+        """Run a command to its end in a process that something was done to before."""
+        return subprocess.run(
+            [sys.executable, "-c", f"{code}import sys; m.main(sys.argv[1:])", *arguments],
+            capture_output=True,
+            env=environment(),
+            timeout=PATIENCE,
+        )
