@@ -1,13 +1,16 @@
 """`python -m peerstor` and the command `peerstor`: the daemon in the foreground, or what is done beside it."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from attrs import frozen
 from twisted.application.service import ServiceMaker
+from twisted.python.usage import Options as UsageOptions
 from twisted.scripts._twistd_unix import ServerOptions
 from twisted.scripts.twistd import runApp
 
-from peerstor.commands import token
+from peerstor.commands import backup, restore, token
 from peerstor.commands.checking import lines_of
 from peerstor.tap import Options
 
@@ -16,6 +19,11 @@ class ForegroundOptions(Options):
     """PeerStor's options, called without twistd."""
 
     synopsis = "Usage: peerstor [options]"
+
+    def beside(self) -> list[str]:
+        """Give the lines of the help on the commands."""
+        told = [f"  {command.name:<24}{command.help}" for command in COMMANDS]
+        return ["Commands, each with a --help of its own:", *told]
 
 
 class CheckOptions(Options):
@@ -34,6 +42,31 @@ class Foreground(ServerOptions):
         self.loadedPlugins = {"peerstor": ServiceMaker("PeerStor", "peerstor.tap", "PeerStor", "peerstor")}
 
 
+@frozen
+class Command:
+    """What can be done beside running the server.
+
+    :param name: the word behind `peerstor`.
+    :param help: what it does, in a few words.
+    :param options: what may stand behind that word.
+    :param run: does it, given what stands behind that word.
+    """
+
+    name: str
+    help: str
+    options: type[UsageOptions]
+    run: Callable[[Sequence[str]], None]
+
+
+class Completed(ForegroundOptions):
+    """All that a command line may be, for shells that complete one."""
+
+    @property
+    def subCommands(self) -> list[list[Any]]:
+        """The commands, as twisted wants them."""
+        return [[command.name, None, command.options, command.help] for command in COMMANDS]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run PeerStor until it is told to stop, or do what is to be done beside it.
 
@@ -41,12 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     :raises SystemExit: with one line when that can't be.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] == ["token"]:
-        token.run(given[1:])
-        return
-    if given[:1] == ["check-config"]:
-        _check(given[1:])
-        return
+    if given[-2:-1] == ["--_shell-completion"]:
+        Completed().parseOptions(list(given))
+    for command in COMMANDS:
+        if given[:1] == [command.name]:
+            command.run(given[1:])
+            return
     config = Foreground()
     config.parseOptions(["--nodaemon", "peerstor", *given])
     runApp(config)
@@ -58,6 +91,14 @@ def _check(arguments: Sequence[str]) -> None:
     for line in options.configuration.warnings:
         print(f"peerstor: {line}", file=sys.stderr)
     print("\n".join(lines_of(options.configuration)))
+
+
+COMMANDS = (
+    Command("token", "Make, list and revoke named tokens.", token.Command, token.run),
+    Command("check-config", "Tell what would run, and where each setting comes from.", CheckOptions, _check),
+    Command("backup", "Write the state of a storage to one file.", backup.Backup, backup.run),
+    Command("restore", "Bring the state of a storage back from such a file.", restore.Restore, restore.run),
+)
 
 
 if __name__ == "__main__":
