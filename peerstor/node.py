@@ -22,6 +22,7 @@ from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.daemon.auditlog import AuditLog
 from peerstor.daemon.certificate import KeptCertificate
 from peerstor.daemon.listen import Listening
+from peerstor.daemon.logfile import LogFile
 from peerstor.daemon.notify import Notifier
 from peerstor.daemon.reloading import Reloading
 from peerstor.daemon.rereading import Rereading
@@ -225,6 +226,7 @@ def build(
     secure: Sequence[socket.socket] = (),
     sources: Sources | None = None,
     notifier: Notifier | None = None,
+    log_file: LogFile | None = None,
 ) -> Node:
     """Build a node and claim its storage.
 
@@ -232,6 +234,7 @@ def build(
     :param secure: of --https-port, bound and listening.
     :param sources: where the settings came from, and come from again on SIGHUP; None for nowhere.
     :param notifier: tells the service manager; None where there is none.
+    :param log_file: of the server's own log, opened again on SIGHUP; None where it goes elsewhere.
     :raise StartupError: the storage can't be used, or is in use.
     """
     notifier = notifier or Notifier(address=None, reactor=reactor)
@@ -349,6 +352,8 @@ def build(
     live.follow(take)
     # Settings first: a certificate of our own making has the names that are allowed.
     actions = [notifier.reloading]
+    if log_file is not None:
+        actions.append(log_file.reopen)
     if sources is not None and sources.file is not None:
         actions.append(Rereading(sources=sources, live=live, threads=disk).reload)
     if tls is not None:

@@ -15,6 +15,7 @@ from peerstor import __version__
 from peerstor.config.sources import Configuration, Sources
 from peerstor.daemon.addresses import access_lines, beyond_loopback
 from peerstor.daemon.announcement import Announcement, Code, open_warning
+from peerstor.daemon.logfile import NOWHERE, LogFile
 from peerstor.daemon.notify import Notifier
 from peerstor.daemon.openings import Openings
 from peerstor.daemon.readiness import acting_as, prepare, raise_descriptor_limit
@@ -77,6 +78,7 @@ class Options(UsageOptions):
     settings: Settings
     sources: Sources
     configuration: Configuration
+    log_file: LogFile | None = None
 
     def opt_listen(self, endpoint: str) -> None:
         """Add a place to listen on."""
@@ -152,6 +154,9 @@ class Options(UsageOptions):
         # is told from the same word given on the command line by being the very same object.
         if _in_foreground(twistd) and twistd.get("pidfile") is twistd.defaults.get("pidfile"):
             twistd["pidfile"] = ""
+        if not twistd.get("logger") and _logs_to_file(twistd):
+            self.log_file = LogFile(os.path.abspath(twistd.get("logfile") or "twistd.log"))
+            twistd["logger"] = NOWHERE
 
 
 _PURPOSE = (
@@ -211,13 +216,25 @@ def _assemble(options: Options, twistd: Mapping[str, Any], openings: Openings) -
 
     settings = options.settings
     raise_descriptor_limit()
+    if options.log_file is not None:
+        options.log_file.gather()
     notifier = Notifier.from_environment(os.environ, reactor)
     with acting_as(twistd.get("uid"), twistd.get("gid")):
         prepare(settings)
     openings.open(settings, uid=twistd.get("uid"), gid=twistd.get("gid"))
     sockets, secure = openings.sockets, openings.secure
     with acting_as(twistd.get("uid"), twistd.get("gid")):
-        built = node.build(settings, sockets, reactor, secure=secure, sources=options.sources, notifier=notifier)
+        built = node.build(
+            settings,
+            sockets,
+            reactor,
+            secure=secure,
+            sources=options.sources,
+            notifier=notifier,
+            log_file=options.log_file,
+        )
+    if options.log_file is not None:
+        options.log_file.open()
     services = MultiService()
     IService(built).setServiceParent(services)
     openings.files.setServiceParent(services)
@@ -227,11 +244,12 @@ def _assemble(options: Options, twistd: Mapping[str, Any], openings: Openings) -
         *access_lines(secure, scheme="https", base=base),
     ]
     lines = [*reached, *built.certificate_lines]
-    notifier.where = reached[0].removeprefix("Access at: ")
     beyond = beyond_loopback([*sockets, *secure])
     warning = open_warning(settings.anonymous or "create", beyond_loopback=beyond, tokens=built.has_tokens)
     warnings = [*options.configuration.warnings, *([] if warning is None else [warning])]
-    code = Code(addresses=[line.removeprefix("Access at: ") for line in reached], wanted=settings.qr)
+    addresses = [line.removeprefix("Access at: ") for line in reached]
+    notifier.where = addresses[0]
+    code = Code(addresses=[one for one in addresses if not one.startswith("unix:")], wanted=settings.qr)
     _announcement(lines, warnings, twistd, code).setServiceParent(services)
     return services
 
@@ -257,6 +275,13 @@ def _in_foreground(twistd: Mapping[str, Any]) -> bool:
 def _logs_elsewhere(twistd: Mapping[str, Any]) -> bool:
     """Tell whether the log of a foreground process goes anywhere but to its standard output."""
     return bool(twistd.get("syslog") or twistd.get("logger") or twistd.get("logfile") not in (None, "", "-"))
+
+
+def _logs_to_file(twistd: Mapping[str, Any]) -> bool:
+    """Tell whether twistd would open a file for the log; a daemon has `twistd.log` where none is named."""
+    if twistd.get("syslog") or twistd.get("logfile") == "-":
+        return False
+    return bool(twistd.get("logfile")) or not _in_foreground(twistd)
 
 
 def _standard_output() -> TextIO | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.application.service import IService, Service
 from twisted.internet import defer
+from twisted.logger import LogPublisher
 from twisted.python import failure
 from twisted.python.usage import Options as UsageOptions
 from twisted.scripts._twistd_unix import ServerOptions
@@ -21,6 +22,7 @@ from peerstor import __version__, tap
 from peerstor.__main__ import Foreground
 from peerstor.daemon import openings
 from peerstor.daemon.announcement import Announcement
+from peerstor.daemon.logfile import LogFile
 from peerstor.daemon.notify import Notifier
 from peerstor.daemon.unixsocket import SocketFiles
 from peerstor.errors import StartupError, StorageUnavailable
@@ -153,6 +155,24 @@ class TwistdTests(SynchronousTestCase):
         """A daemon's pid file is twistd's matter."""
         self.assertEqual(self.twistd()["pidfile"], os.path.abspath("twistd.pid"))
 
+    def test_log_file(self) -> None:
+        """A log that twistd would write to a file is written by us, so that SIGHUP opens it again; no other is."""
+        for arguments, path in (
+            (["--logfile", "x.log"], "x.log"),
+            (["-n", "--logfile", "/y/x.log"], "/y/x.log"),
+            ([], "twistd.log"),
+            (["-n"], None),
+            (["-n", "--logfile", "-"], None),
+            (["--syslog"], None),
+            (["--logger", "twisted.logger.globalLogPublisher"], None),
+        ):
+            with self.subTest(arguments=arguments):
+                options = self.twistd(*arguments)
+                assert isinstance(options.subOptions, Options)
+                log_file = options.subOptions.log_file
+                self.assertEqual(log_file and log_file.path, path and os.path.abspath(path))
+                self.assertEqual(options["logger"] is LogPublisher, log_file is not None)
+
     def test_chroot(self) -> None:
         """A chroot would hide the storage after it was opened: refused in one line."""
         with self.assertRaises(SystemExit) as caught:
@@ -210,6 +230,7 @@ class MakeServiceTests(SynchronousTestCase):
         secure: list[socket.socket],
         sources: object,
         notifier: Notifier,
+        log_file: LogFile | None,
     ) -> IService:
         self.notifier = notifier
         for one in sockets + secure:
@@ -349,6 +370,7 @@ class MakeServiceTests(SynchronousTestCase):
             secure: list[socket.socket],
             sources: object,
             notifier: Notifier,
+            log_file: LogFile | None,
         ) -> IService:
             kept.extend(sockets + secure)
             raise StartupError("The storage is already served by process 7.")
