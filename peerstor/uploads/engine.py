@@ -17,6 +17,7 @@ from peerstor.tree.publish import Check, Conflict, Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.announcing import announce
 from peerstor.uploads.appending import Appender
+from peerstor.uploads.counts import UploadCounts
 from peerstor.uploads.digests import Digest
 from peerstor.uploads.disk import Disk
 from peerstor.uploads.finishing import Finisher
@@ -47,6 +48,8 @@ class Engine:
 
     Every verb may raise: BadName, BadRequest (what was stated can't be kept), NotFound (a private folder),
     NoSpace, StorageUnavailable, Overloaded, Stopping.
+
+    :ivar counts: what has become of the uploads so far.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Engine:
         :param sync_threads: where part files are synced in the background; `threads` by default. A pool of its own
             keeps a slow disk's syncs from holding writes up.
         """
+        self.counts = UploadCounts()
         self._ledger = ledger
         self._ledger_threads = ledger_threads
         self._wall = wall
@@ -127,6 +131,7 @@ class Engine:
             wall=wall,
             max_upload=max_upload,
             announce=self._announce,
+            counts=self.counts,
         )
         self._receiver = Receiver(
             ledger=ledger,
@@ -138,6 +143,7 @@ class Engine:
             sync_threads=syncs,
             clock=clock,
             max_upload=max_upload,
+            counts=self.counts,
         )
         self._upkeep = (LoopingCall(self._tidy), LoopingCall(self._expire_now))
         for loop in self._upkeep:
@@ -360,6 +366,7 @@ class Engine:
         self._announce(record.answer(), record.key.principal, None)
 
     def _announce(self, done: Completed, by: str, address: str | None) -> None:
+        self.counts.finished += 1
         announce(self._listeners, done, by, address)
 
     async def _tidy(self) -> None:

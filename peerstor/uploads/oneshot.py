@@ -13,6 +13,7 @@ from peerstor.interfaces import IByteSource, IThreads
 from peerstor.tree.paths import TreePath, check_new_name
 from peerstor.tree.publish import Check, Conflict, Published, Publisher
 from peerstor.tree.sandbox import Sandbox
+from peerstor.uploads.counts import UploadCounts
 from peerstor.uploads.digests import Checks, Digest
 from peerstor.uploads.disk import Disk, disk_fault
 from peerstor.uploads.ledger import Ledger
@@ -43,6 +44,7 @@ class Receiver:
         sync_threads: IThreads | None,
         clock: IReactorTime,
         max_upload: int | None,
+        counts: UploadCounts,
     ) -> None:
         """Make a receiver; the collaborators are those of `Engine`."""
         self._ledger = ledger
@@ -54,6 +56,7 @@ class Receiver:
         self._sync_threads = sync_threads
         self._clock = clock
         self.max_upload = max_upload
+        self._counts = counts
 
     async def receive(
         self,
@@ -75,13 +78,16 @@ class Receiver:
         if self.max_upload is not None and length is not None and length > self.max_upload:
             raise TooLarge(self.max_upload)
         part = await self._disk.run(self._prepare, target, length, conflict, may_replace, check)
+        self._counts.begun += 1
         try:
-            size, digest = await self._write(holder, part, source, length, digests)
+            with self._counts.reception():
+                size, digest = await self._write(holder, part, source, length, digests)
             holder.check()
             published = await self._disk.run(
                 self._publish, part, target, conflict=conflict, may_replace=may_replace, by=by, check=check
             )
         except BaseException:
+            self._counts.failed += 1
             await self._discard(part, target)
             raise
         return Completed(

@@ -20,6 +20,7 @@ from peerstor.errors import (
 from peerstor.interfaces import IByteSource, IThreads
 from peerstor.tree.publish import Conflict
 from peerstor.uploads.appending import Appender, Chunk
+from peerstor.uploads.counts import UploadCounts
 from peerstor.uploads.digests import Digest
 from peerstor.uploads.finishing import Finisher
 from peerstor.uploads.ledger import Ledger
@@ -46,12 +47,14 @@ class Resumable:
         wall: Callable[[], float],
         max_upload: int | None,
         announce: Callable[[Completed, str, str | None], None],
+        counts: UploadCounts,
     ) -> None:
         """Make the verbs; the collaborators are those of `Engine`.
 
         :param announce: told of each published file, the name of its principal and the client's address.
         """
         self._announce = announce
+        self._counts = counts
         self._shelf = shelf
         self._appender = appender
         self._finisher = finisher
@@ -96,7 +99,7 @@ class Resumable:
             limit = self._check_room(upload, visit, length, stated)
             await self._begin(upload, stated)
             holder.check()
-            await self._appender.take(holder, upload, Chunk(source, length, limit, digests))
+            await self._take(holder, upload, Chunk(source, length, limit, digests))
             return upload.settled
 
     async def complete(
@@ -128,6 +131,7 @@ class Resumable:
                 )
             except Fault:
                 if begun and upload.part is not None:
+                    self._counts.failed += 1
                     await self._shelf.drop(upload)
                 raise
         self._announce(done, key.principal, address)
@@ -140,6 +144,7 @@ class Resumable:
             if upload.partial is None:
                 return False
             await self._shelf.drop(upload)
+            self._counts.abandoned += 1
             return True
 
     async def recover(self, key: UploadKey) -> None:
@@ -160,6 +165,7 @@ class Resumable:
                 if record is None or record.touched >= before:
                     return False
                 await self._shelf.drop(upload)
+                self._counts.expired += 1
                 return True
         except Fault as fault:
             _log.debug("An expired upload was left: {fault}", fault=fault)
@@ -171,12 +177,23 @@ class Resumable:
         if record is None:
             fresh = Record(id=new_id(), key=upload.key, stated=stated, boot_id="", created=now, touched=now)
             await self._shelf.begin(upload, fresh)
+            self._counts.begun += 1
+            upload.interrupted = False
             return
         known = record.restated(stated, upload.settled)
         if known != record.stated:
             record = evolve(record, stated=known, offset=upload.settled)
             await self._ledger_threads.run(self._ledger.reopen, record)
             upload.record = record
+
+    async def _take(self, holder: Holder, upload: Upload, chunk: Chunk) -> None:
+        """Take a chunk, and count whether it begins where another was broken off."""
+        if upload.interrupted:
+            self._counts.resumed += 1
+        upload.interrupted = True
+        with self._counts.reception():
+            await self._appender.take(holder, upload, chunk)
+        upload.interrupted = False
 
     # What the verbs refuse
 

@@ -111,6 +111,8 @@ class Upload:
     :ivar part: its open part file; None where the row has none, or it isn't loaded.
     :ivar hasher: has run over all bytes up to `offset`; None where that has to be made up for.
     :ivar users: calls that hold it or wait for it; it stays in memory while there are any.
+    :ivar interrupted: whether whoever goes on with it resumes it: its last chunk did not come to its end, or it
+        comes from the ledger.
     """
 
     def __init__(self, key: UploadKey) -> None:
@@ -123,6 +125,7 @@ class Upload:
         self.holder: Holder | None = None
         self.settled = 0
         self.users = 0
+        self.interrupted = True
         self.idle_since = 0.0
 
     @property
