@@ -277,6 +277,12 @@ class InstalledTests(ProcessCase):
         with zipfile.ZipFile(f"{self.folder}/{wheel}") as archive:
             names = archive.namelist()
         self.assertIn("twisted/plugins/peerstor_plugin.py", names)
+        for shared in (
+            "man/man1/peerstor.1",
+            "bash-completion/completions/peerstor",
+            "zsh/site-functions/_peerstor",
+        ):
+            self.assertTrue([name for name in names if name.endswith(f".data/data/share/{shared}")], names)
         for wrong in ("twisted/__init__.py", "twisted/plugins/__init__.py", "twisted/plugins/dropin.cache"):
             self.assertNotIn(wrong, names)
         python = self.install(f"{self.folder}/{wheel}")
