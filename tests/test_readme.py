@@ -30,6 +30,12 @@ class Readme(SynchronousTestCase):
             if option.default:
                 self.assertIn(option.default, row[1])
 
+    def test_what_can_change(self) -> None:
+        """What a running server takes over on SIGHUP is told, and nothing else is said to be."""
+        told = README.partition("Taken over are ")[2].partition(". What")[0]
+        live = [setting.name for setting in fields(Settings) if setting.metadata[Option].live]
+        self.assertEqual(sorted(re.findall("`([a-z-]+)`", told)), sorted(name.replace("_", "-") for name in live))
+
     def test_every_code(self) -> None:
         """Every error code stands in the table beside its status."""
         told = {(row.status, row.code) for row in TABLE.values()} | set(EARLY.items()) | {(500, "internal")}
