@@ -16,10 +16,12 @@ import peerstor.web.site  # noqa: F401 - declares what the plumbing provides
 from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.daemon.auditlog import AuditLog
 from peerstor.daemon.threads import Threads
+from peerstor.errors import QuotaExceeded
 from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormReader
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
 from peerstor.web.changelog import ChangeLog
+from peerstor.web.metered import Metered
 from tests.fakes import HeldThreads, ImmediateThreads, KeptAudit
 from tests.http.test_channel import Collector, head
 from tests.http.wire import Plain
@@ -232,6 +234,29 @@ class StandInTests(SourceContract, SynchronousTestCase):
     def begin(self) -> Any:
         source = Source()
         return source, source.send, source.end, source.lose
+
+
+class MeteredTests(SourceContract, SynchronousTestCase):
+    """Another source, of which each piece has to be approved."""
+
+    def begin(self) -> Any:
+        source = Source()
+        return Metered(IByteSource(source), self.approve), source.send, source.end, source.lose
+
+    left = 10
+
+    def approve(self, count: int) -> None:
+        if count > self.left:
+            raise QuotaExceeded(self.left)
+        self.left -= count
+
+    def test_refused(self) -> None:
+        """The piece that is refused isn't passed on, nor what follows, and the delivery fails with the reason."""
+        collector, done, push, _, _ = self.deliver()
+        push(b"1234567")
+        push(b"8901")
+        self.failureResultOf(done, QuotaExceeded)
+        self.assertEqual(collector.data, b"1234567")
 
 
 class ListenerTests(SynchronousTestCase):
