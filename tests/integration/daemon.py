@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 BIN = os.path.dirname(sys.executable)
@@ -42,13 +42,23 @@ class Foreground:
 
     :param arguments: the whole command line.
     :param cwd: its working folder; its output is gathered in `out` and `err` there.
+    :param environ: further variables.
+    :param descriptors: those that it inherits, under their own numbers.
     """
 
-    def __init__(self, arguments: list[str], *, cwd: str) -> None:
+    def __init__(
+        self, arguments: list[str], *, cwd: str, environ: Mapping[str, str] = {}, descriptors: Sequence[int] = ()
+    ) -> None:
         self._out_path, self._err_path = os.path.join(cwd, "out"), os.path.join(cwd, "err")
         with open(self._out_path, "wb") as out, open(self._err_path, "wb") as err:
             self.process = subprocess.Popen(
-                arguments, cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                arguments,
+                cwd=cwd,
+                env=environment(**environ),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                pass_fds=descriptors,
             )
 
     def __enter__(self) -> "Foreground":

@@ -130,6 +130,36 @@ class PrivilegesTests(SynchronousTestCase):
         self.assertEqual({path for path, uid in owners.items() if uid != self.nobody.pw_uid}, set())
         self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.storage, "new.txt")).st_mode), 0o644)
 
+    def test_unix_socket(self) -> None:
+        """A UNIX socket belongs to the user; in a folder of root's it is left behind, for the next start to remove."""
+        path, pidfile, log = (os.path.join(self.folder, name) for name in ("socket", "pid", "log"))
+        user = ("--uid", str(self.nobody.pw_uid), f"--pidfile={pidfile}", f"--logfile={log}")
+        for turn in range(1, 3):
+            subprocess.run(
+                [*self.program, *user, "peerstor", "--listen", f"unix:{path}:mode=600", "--storage", self.storage],
+                cwd=self.folder,
+                env=self.environment,
+                check=True,
+                timeout=PATIENCE,
+            )
+            with open(pidfile, encoding="ascii") as file:
+                pid = int(file.read())
+            self.addCleanup(self.end, pid)
+            found = os.stat(path)
+            self.assertEqual((found.st_uid, found.st_gid), (self.nobody.pw_uid, self.nobody.pw_gid))
+            self.assertEqual(stat.S_IMODE(found.st_mode), 0o600)
+            with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
+                client.settimeout(PATIENCE)
+                client.connect(path)
+                client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 200 "))
+            self.end(pid)
+            self.assertTrue(os.path.lexists(path))
+            with open(log, encoding="utf-8") as file:
+                said = file.read()
+            self.assertEqual(said.count("is left behind"), turn)
+            self.assertNotIn("Traceback", said)
+
     def test_secrets_are_for_their_owner_alone(self) -> None:
         """The private folder lets nobody else in, and each file with a secret in it is its owner's alone."""
         self.daemon(free_port(), "--state", self.state)
