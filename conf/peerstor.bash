@@ -35,8 +35,11 @@ _peerstor() {
     'backup '*)
         options="--storage --state --config --help"
         ;;
+    'doctor '*)
+        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --max-upload --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --access-log --audit-log --metrics-open --drain --config --help --version"
+        ;;
     'check-config '*)
-        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --max-upload --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --access-log --audit-log --drain --config --help --version"
+        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --max-upload --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --access-log --audit-log --metrics-open --drain --config --help --version"
         ;;
     'token revoke')
         options="--storage --state --config --help"
@@ -52,8 +55,8 @@ _peerstor() {
         [ "$COMP_CWORD" != 2 ] || words="add list revoke"
         ;;
     *)
-        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --max-upload --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --access-log --audit-log --drain --config --help --version"
-        [ "$COMP_CWORD" != 1 ] || words="token check-config backup restore" ;;
+        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --max-upload --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --access-log --audit-log --metrics-open --drain --config --help --version"
+        [ "$COMP_CWORD" != 1 ] || words="token check-config doctor backup restore" ;;
     esac
     if [[ $word == -* ]]; then words=$options; fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

@@ -23,6 +23,7 @@ from peerstor.daemon.auditlog import AuditLog
 from peerstor.daemon.certificate import KeptCertificate
 from peerstor.daemon.listen import Listening
 from peerstor.daemon.logfile import LogFile
+from peerstor.daemon.loopdelay import LoopDelay
 from peerstor.daemon.notify import Notifier
 from peerstor.daemon.reloading import Reloading
 from peerstor.daemon.rereading import Rereading
@@ -40,6 +41,7 @@ from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
 from peerstor.web.changelog import ChangeLog
+from peerstor.web.counts import WebCounts
 from peerstor.web.errors import refusal_body
 from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.site import build_root
@@ -78,6 +80,7 @@ class Node(Service):
         access_log: AccessLog,
         audit_log: AuditLog,
         notifier: Notifier,
+        delay: LoopDelay,
         reloading: Reloading | None = None,
         certificate: KeptCertificate | None = None,
     ) -> None:
@@ -94,6 +97,7 @@ class Node(Service):
         self._access_log = access_log
         self._audit_log = audit_log
         self._notifier = notifier
+        self._delay = delay
         self._reloading = reloading
         self._certificate = certificate
         self._sweeping = LoopingCall(self._sweep_if_due)
@@ -130,6 +134,7 @@ class Node(Service):
         self._keyring.start()
         self._started = Deferred.fromCoroutine(self._begin())
         self._sweeping.start(LOOK_EVERY, now=False)
+        self._delay.start()
         self._listening.startService()
         self._notifier.start(self._status)
 
@@ -179,6 +184,7 @@ class Node(Service):
         await self._listening.stopService()
         if self._sweeping.running:
             self._sweeping.stop()
+        self._delay.stop()
         if self._certificate is not None:
             self._certificate.stop()
         self._site.begin_stopping()
@@ -295,6 +301,7 @@ def build(
     )
     keyring.open()
     keyring.on_change.append(TokenWatch(tokens=keyring.tokens, audit=audit_log))
+    counts, delay = WebCounts(), LoopDelay(reactor)
     root = build_root(
         live=live,
         keyring=keyring,
@@ -311,6 +318,9 @@ def build(
         wall=time.time,
         listeners=listeners,
         audit=audit_log,
+        counts=counts,
+        delay=delay,
+        state=state,
     )
     access_log = AccessLog(path=settings.access_log, threads=writing_log, clock=reactor)
     proxies = TrustedProxies(settings.trusted_proxy)
@@ -318,7 +328,7 @@ def build(
         root,
         reactor=reactor,
         refusal_body=refusal_body,
-        log=_logging_to(access_log),
+        log=_telling(counts, access_log),
         per_address=settings.max_connections_per_address,
         exempt=lambda address: address in proxies,
         capacity=_capacity(),
@@ -373,6 +383,7 @@ def build(
         access_log=access_log,
         audit_log=audit_log,
         notifier=notifier,
+        delay=delay,
         reloading=Reloading(reactor=reactor, actions=actions),
         certificate=None if tls is None else tls.certificate,
     )
@@ -409,8 +420,9 @@ def _capacity() -> int:
     return 0 if soft == resource.RLIM_INFINITY else max(soft - DESCRIPTORS_KEPT, soft // 4)
 
 
-def _logging_to(access_log: AccessLog) -> Callable[[StreamingRequest], None]:
+def _telling(counts: WebCounts, access_log: AccessLog) -> Callable[[StreamingRequest], None]:
     def log(request: StreamingRequest) -> None:
+        counts.ended(request)
         if not access_log.wanted:
             return
         access_log.log(

@@ -558,6 +558,16 @@ class Settings:
         live=True,
         example="/var/log/peerstor/audit.log",
     )
+    # Whether everybody may see the figures.
+    metrics_open: bool = _setting(
+        False,
+        "metrics-open",
+        None,
+        LIFE,
+        "Show /-/metrics, the figures for Prometheus, to everybody; by default only to a token with the right"
+        " admin.",
+        live=True,
+    )
     # seconds.
     drain: float = _setting(
         4.0,

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.config.live import LiveSettings
 from peerstor.daemon.accesslog import AccessLog
 from peerstor.daemon.auditlog import AuditLog
+from peerstor.daemon.loopdelay import LoopDelay
 from peerstor.node import CUT_WITHIN, Node
 from peerstor.settings import Settings
 
@@ -193,6 +194,7 @@ class StopTests(SynchronousTestCase):
             access_log=AccessLog(path=None, threads=threads, clock=self.clock),
             audit_log=AuditLog(path=None, threads=threads, clock=self.clock),
             notifier=self.manager,  # type: ignore[arg-type]
+            delay=LoopDelay(self.clock),
             reloading=self.reloading,  # type: ignore[arg-type]
             certificate=self.certificate,  # type: ignore[arg-type]
         )

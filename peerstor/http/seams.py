@@ -30,6 +30,10 @@ class House(Protocol):
     received: int
     sent: int
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+
     def admit(self, channel: Guest) -> bool:
         """Count a new connection; tell whether its address may have one more."""
 

@@ -1,7 +1,6 @@
 """One table from faults to answers (`http.md`, section 5), and the one way an answer of that kind is written."""
 
 import json
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from peerstor.daemon.secretpaths import without_ids
 from peerstor.http.phrases import phrase
 from peerstor.http.ranges import unsatisfied_range
 from peerstor.http.request import StreamingRequest
+from peerstor.web.counts import WebCounts
 from peerstor.web.headers import NOTHING, PRIVATE
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages
@@ -119,8 +119,9 @@ def refusal_body(status: int) -> tuple[bytes, bytes]:
 class Errors:
     """Answers faults, and logs what its owner should know."""
 
-    def __init__(self, *, pages: Pages) -> None:
+    def __init__(self, *, pages: Pages, counts: WebCounts) -> None:
         self._pages = pages
+        self._counts = counts
 
     def row(self, fault: errors.Fault) -> Row:
         """Find the row of a fault's type, or of the nearest type above it.
@@ -149,24 +150,25 @@ class Errors:
     def answer(self, request: StreamingRequest, error: BaseException) -> bytes:
         """Set up the answer to an error and give its body.
 
-        A `Fault` is answered by the table. Anything else is a defect of ours: 500 with an id that stands in the
-        log beside the trace.
+        A `Fault` is answered by the table. Anything else is a defect of ours: 500. From there on the answer tells
+        the request's id, by which its owner finds in the log what happened, for a defect beside the trace.
         """
         if isinstance(error, errors.Fault):
             row, told = self.row(error), self.told(error)
             status, headers = row.status, row.headers(error)
             if status >= 500:
-                _log.warn("{told} {method} {uri}: {fault}", told=row.code, **_what(request), fault=str(error))
+                message = "{told} {method} {uri}: {fault} (request {request})"
+                _log.warn(message, told=row.code, fault=str(error), **what_of(request))
             elif request.method not in (b"GET", b"HEAD", b"OPTIONS"):
-                _log.info("refused {method} {uri}: {told}", told=row.code, **_what(request))
+                _log.info("refused {method} {uri}: {told} (request {request})", told=row.code, **what_of(request))
         else:
-            identity = secrets.token_hex(6)
             status, headers = 500, {}
-            told = {"error": "internal", "message": f"Something went wrong ({identity}).", "id": identity}
-            what = _what(request)
-            _log.failure(
-                "internal error {id} at {method} {uri}", id=identity, method=what["method"], uri=what["uri"]
-            )
+            told = {"error": "internal", "message": f"Something went wrong ({request.request_id})."}
+            what = what_of(request)
+            _log.failure("internal error {request} at {method} {uri}", **what)
+        if status >= 500:
+            self._counts.failed(told["error"])
+            told["id"] = request.request_id
         return self.write(request, status, told, headers)
 
     def write(
@@ -188,9 +190,9 @@ class Errors:
         if kind == "application/json":
             body = _json(told)
         elif kind == "text/html":
-            body = self._pages.error(request, status, told["message"])
+            body = self._pages.error(request, status, _in_words(told))
         else:
-            body = f"{told['message']}\n".encode()
+            body = f"{_in_words(told)}\n".encode()
         request.setHeader(
             b"content-type", kind.encode() + (b"" if kind == "application/json" else b"; charset=utf-8")
         )
@@ -198,12 +200,19 @@ class Errors:
         return body
 
 
-def _what(request: StreamingRequest) -> dict[str, str]:
+def what_of(request: StreamingRequest) -> dict[str, Any]:
     """Spell the request for the log: printable ASCII, no id of a share, and no query, which may hold a secret."""
     return {
+        "request": request.request_id,
         "method": request.method.decode("ascii", "backslashreplace"),
         "uri": without_ids(request.path).decode("ascii", "backslashreplace"),
     }
+
+
+def _in_words(told: Mapping[str, Any]) -> str:
+    """Give the message, and the request's id where there is one to tell."""
+    message, request_id = str(told["message"]), told.get("id", "")
+    return message if request_id in message else f"{message} ({request_id})"
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

@@ -24,6 +24,7 @@ from peerstor.http.sender import send_spans
 from peerstor.http.spans import Span
 from peerstor.interfaces import IThreads
 from peerstor.tree.sandbox import Opened
+from peerstor.web.counts import WebCounts
 from peerstor.web.parameters import flag
 
 SMALL = 64 * 1024
@@ -65,7 +66,15 @@ class Files:
     :ivar gzip_threshold: see `__init__`; it may change.
     """
 
-    def __init__(self, *, threads: IThreads, coders: IThreads, clock: IReactorTime, gzip_threshold: int) -> None:
+    def __init__(
+        self,
+        *,
+        threads: IThreads,
+        coders: IThreads,
+        clock: IReactorTime,
+        gzip_threshold: int,
+        counts: WebCounts,
+    ) -> None:
         """Make a sender of files.
 
         :param threads: where reads run that may wait for a disk.
@@ -75,6 +84,7 @@ class Files:
         self._threads = threads
         self._coders = coders
         self._clock = clock
+        self._counts = counts
         self.gzip_threshold = gzip_threshold
 
     async def answer(self, request: StreamingRequest, name: bytes, reading: Reading) -> bytes:
@@ -135,7 +145,8 @@ class Files:
         if request.method == b"HEAD":
             return b""
         source = GzipBlocks(fd=opened.fd, length=opened.stat.st_size, threads=self._coders)
-        await send(request, source, clock=self._clock)
+        with self._counts.transfer():
+            await send(request, source, clock=self._clock)
         return b""
 
     async def _send_whole(self, request: StreamingRequest, reading: Reading) -> bytes:
@@ -145,9 +156,7 @@ class Files:
             return b""
         if reading.content is not None:
             return reading.content
-        span = Span(reading.opened.fd, 0, size)
-        await send_spans(request, (span,), threads=self._threads, clock=self._clock)
-        return b""
+        return await self._send(request, (Span(reading.opened.fd, 0, size),))
 
     async def _send_ranges(
         self, request: StreamingRequest, opened: Opened, ranges: tuple[ByteRange, ...], kind: str
@@ -164,7 +173,11 @@ class Files:
             request.setHeader(b"content-type", framed.content_type)
             request.setHeader(b"content-length", b"%d" % framed.length)
             parts = framed.parts
-        await send_spans(request, parts, threads=self._threads, clock=self._clock)
+        return await self._send(request, parts)
+
+    async def _send(self, request: StreamingRequest, parts: tuple[bytes | Span, ...]) -> bytes:
+        with self._counts.transfer():
+            await send_spans(request, parts, threads=self._threads, clock=self._clock)
         return b""
 
 

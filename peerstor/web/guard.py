@@ -8,14 +8,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from peerstor.access.rights import Principal, Right
-from peerstor.daemon.secretpaths import without_ids
 from peerstor.errors import Fault, Forbidden, LoginNeeded, NotFound
 from peerstor.http.blocks import TransferStopped
 from peerstor.http.request import StreamingRequest
 from peerstor.tree.paths import TreePath
 from peerstor.web.challenge import is_navigation, login_address, set_challenge
 from peerstor.web.crosssite import SAFE_METHODS, check_site
-from peerstor.web.errors import Errors
+from peerstor.web.errors import Errors, what_of
 from peerstor.web.links import Links
 from peerstor.web.running import Running
 from peerstor.web.visitors import Visitor, home_of
@@ -186,10 +185,10 @@ class Guard:
         gone = request._disconnected or request.finished or isinstance(error, TransferStopped)
         if gone or request.startedWriting:
             if not isinstance(error, Fault | OSError | CancelledError) and not _is_end_of_transfer(error):
-                _log.failure("a handler failed after its answer had begun")
+                what = what_of(request)
+                _log.failure("{method} {uri} failed after its answer had begun (request {request})", **what)
             elif not gone:
-                uri = without_ids(request.path).decode("ascii", "backslashreplace")
-                _log.warn("cut {uri}: {error}", uri=uri, error=repr(error))
+                _log.warn("cut {uri}: {error} (request {request})", error=repr(error), **what_of(request))
             request.cut()
             if not (request._disconnected or request.finished):
                 await _until_cancelled()

@@ -31,6 +31,7 @@ def set_common_headers(request: StreamingRequest, *, hsts: int | None) -> None:
         browser believes it over TLS alone (RFC 6797, section 8.1).
     """
     request.setHeader(b"server", b"PeerStor")
+    request.setHeader(b"x-request-id", request.request_id.encode())
     request.setHeader(b"x-content-type-options", b"nosniff")
     # Not no-referrer: our own form would then send `Origin: null`, and be refused.
     request.setHeader(b"referrer-policy", b"same-origin")

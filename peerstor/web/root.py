@@ -1,9 +1,11 @@
 """The root of all addresses: whose server this is, and which face an address belongs to."""
 
+import re
 from collections.abc import Mapping
 
 from twisted.web.resource import Resource
 
+from peerstor.daemon.requestcontext import REQUEST_ID
 from peerstor.errors import BadRequest, NotFound
 from peerstor.http.request import StreamingRequest
 from peerstor.tree.paths import TreePath
@@ -18,6 +20,8 @@ from peerstor.web.links import Links
 from peerstor.web.redirects import redirect
 
 PARAMETERS_AT_MOST = 100
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Root(Resource):
@@ -69,6 +73,13 @@ class Root(Resource):
         """Answer a request, or have a face do it."""
         self._heed_proxies(request)
         set_common_headers(request, hsts=self.hsts)
+        before = REQUEST_ID.set(request.request_id)
+        try:
+            return self._answer(request)
+        finally:
+            REQUEST_ID.reset(before)
+
+    def _answer(self, request: StreamingRequest) -> bytes | int:
         try:
             self._hosts.check(request.authority)
             if self._https is not None and self._https.concerns(request):
@@ -85,7 +96,11 @@ class Root(Resource):
         return answer
 
     def _heed_proxies(self, request: StreamingRequest) -> None:
-        """Take the word of trusted proxies for who asks for what."""
+        """Take the word of trusted proxies for who asks for what, and for what they call the request."""
+        if request.remote in self._proxies:
+            names = request.requestHeaders.getRawHeaders(b"x-request-id", [])
+            if len(names) == 1 and _REQUEST_ID.fullmatch(names[0]):
+                request.request_id = names[0].decode("ascii")
         client = self._proxies.told(request.requestHeaders, request.remote)
         request.remote = client.address or request.remote
         if client.secure is not None:

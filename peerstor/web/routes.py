@@ -60,6 +60,8 @@ class Routes:
                 self.needs[rule, method] = needs
 
             async def guarded(face: Face, request: StreamingRequest, **arguments: Any) -> bytes:
+                request.route = rule
+
                 def handle(admission: Admission) -> Awaitable[bytes]:
                     set_privacy_headers(request, admission.principal)
                     return handler(face, request, admission, **arguments)
@@ -84,6 +86,7 @@ class Routes:
         self.needs[rule, "OPTIONS"] = Right.NONE
 
         async def options(face: Face, request: StreamingRequest, **_: Any) -> bytes:
+            request.route = rule
             request.setResponseCode(204)
             request.setHeader(b"allow", ", ".join(self.allowed(rule)).encode())
             face.cors.set_preflight(request)

@@ -10,6 +10,7 @@ from peerstor.access.keyring import Keyring
 from peerstor.access.sharelinks import ShareLinks
 from peerstor.access.throttle import Throttle
 from peerstor.config.live import LiveSettings
+from peerstor.daemon.loopdelay import LoopDelay
 from peerstor.http.body import BodyStream
 from peerstor.http.formparts import FilePart
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
@@ -20,10 +21,12 @@ from peerstor.uploads.engine import Engine
 from peerstor.web.assets import AssetsFace
 from peerstor.web.authentication import Authentication
 from peerstor.web.cors import Cors
+from peerstor.web.counts import WebCounts
 from peerstor.web.errors import Errors
 from peerstor.web.files import Files
 from peerstor.web.forms import Forms
 from peerstor.web.forwarded import TrustedProxies
+from peerstor.web.freespace import Disks
 from peerstor.web.guard import Guard
 from peerstor.web.health import HealthFace, Pulse, look_at
 from peerstor.web.hosts import KnownHosts
@@ -31,6 +34,7 @@ from peerstor.web.https import HttpsOnly
 from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
+from peerstor.web.metrics import MetricsFace, MetricsGuard
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
 from peerstor.web.sharesite import build_shares
@@ -60,6 +64,9 @@ def build_root(
     wall: Callable[[], float],
     listeners: Sequence[IChangeListener],
     audit: IAudit,
+    counts: WebCounts,
+    delay: LoopDelay,
+    state: bytes,
 ) -> Root:
     """Build the root of all addresses.
 
@@ -73,11 +80,14 @@ def build_root(
     :param coders: where answers are compressed.
     :param wall: the time, seconds since the epoch.
     :param audit: told of what isn't a change of the tree: who signs in, what is shared.
+    :param counts: where requests are counted, and whoever sees the figures reads them; the site counts their ends.
+    :param delay: of the reactor.
+    :param state: the folder of databases, of whose disk the figures tell the room.
     """
     settings = live.now
     links = Links(settings.base_path)
     pages = Pages(links=links)
-    errors = Errors(pages=pages)
+    errors = Errors(pages=pages, counts=counts)
     throttle = Throttle(clock.seconds)
     authentication = Authentication(
         keyring=keyring,
@@ -91,12 +101,13 @@ def build_root(
     guard = Guard(access=authentication, errors=errors, links=links)
     keyring.on_change.append(guard.cut_ended)
     cors = Cors(settings.cors, closed=lambda: keyring.any)
-    plain_files = Files(threads=reads, coders=coders, clock=clock, gzip_threshold=0)
+    plain_files = Files(threads=reads, coders=coders, clock=clock, gzip_threshold=0, counts=counts)
     files = Files(
         threads=reads,
         coders=coders,
         clock=clock,
         gzip_threshold=_gzip_threshold(settings),
+        counts=counts,
     )
     listings = Listings(sandbox=sandbox, threads=lists, pages=pages)
     forms = Forms(engine=engine, errors=errors, pages=pages)
@@ -120,6 +131,17 @@ def build_root(
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
     pulse = Pulse(look=look_at(sandbox), threads=reads, clock=clock)
     health = HealthFace(guard=guard, errors=errors, cors=cors, pulse=pulse)
+    metrics = MetricsFace(
+        guard=MetricsGuard(
+            is_open=lambda: live.now.metrics_open, access=authentication, errors=errors, links=links
+        ),
+        errors=errors,
+        cors=cors,
+        counts=counts,
+        uploads=engine.counts,
+        delay=delay,
+        disks=Disks({"storage": settings.storage, "state": state}, threads=reads, clock=clock),
+    )
     login = LoginFace(
         guard=guard, errors=errors, cors=cors, pages=pages, links=links, authentication=authentication
     )
@@ -156,6 +178,7 @@ def build_root(
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
             b"/-/health": health.routes.resource(health),
+            b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),
             b"/-/login": login.routes.resource(login),
             b"/-/logout": login.routes.resource(login),

@@ -16,6 +16,7 @@ from peerstor.access.keyring import Keyring
 from peerstor.access.sharelinks import ShareLinks
 from peerstor.config.live import LiveSettings
 from peerstor.daemon.auditedchanges import AuditedChanges
+from peerstor.daemon.loopdelay import LoopDelay
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
 from peerstor.tree.private import PrivateFolder
@@ -26,6 +27,7 @@ from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
 from peerstor.web.changelog import ChangeLog
+from peerstor.web.counts import WebCounts
 from peerstor.web.errors import refusal_body
 from peerstor.web.site import build_root
 from tests.fakes import ImmediateThreads, KeptAudit
@@ -100,6 +102,7 @@ class House:
             wall=lambda: self.wall,
         )
         self.keyring.open()
+        self.counts, self.delay = WebCounts(), LoopDelay(self.clock)
         self.root = build_root(
             live=self.live,
             keyring=self.keyring,
@@ -116,8 +119,16 @@ class House:
             wall=lambda: self.wall,
             listeners=listeners,
             audit=self.audit,
+            counts=self.counts,
+            delay=self.delay,
+            state=os.fsencode(self.folder),
         )
-        self.site = StreamingSite(self.root, reactor=self.clock, refusal_body=refusal_body)  # type: ignore[arg-type]
+        self.site = StreamingSite(
+            self.root,
+            reactor=self.clock,  # type: ignore[arg-type]
+            refusal_body=refusal_body,
+            log=self.counts.ended,
+        )
 
     def close(self) -> None:
         """Remove everything."""

@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
 from peerstor.web.cors import Cors
+from peerstor.web.counts import WebCounts
 from peerstor.web.errors import Errors
 from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.hosts import KnownHosts
@@ -28,7 +29,7 @@ class RootTests(SynchronousTestCase):
         """Any defect of ours is one kind of answer: 500 with an id, and no trace but in the log."""
         c = Plain(lambda request: None)
         c.site.resource = Root(
-            links=Links(), proxies=TrustedProxies(()), hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*", closed=lambda: False), errors=Errors(pages=Pages(links=Links())),
+            links=Links(), proxies=TrustedProxies(()), hosts=KnownHosts(own=(), allowed=("test",)), cors=Cors("*", closed=lambda: False), errors=Errors(pages=Pages(links=Links()), counts=WebCounts()),
             tree=Broken(), own={}, raw={},
         )  # fmt: skip
         c.send(head("GET") * 2)
