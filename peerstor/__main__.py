@@ -32,6 +32,17 @@ class CheckOptions(Options):
     synopsis = "Usage: peerstor check-config [options]"
 
 
+class DoctorOptions(Options):
+    """The same, to be looked at and not to be run."""
+
+    synopsis = "Usage: peerstor doctor [options of the server] [--json]"
+    optFlags = [["json", None, "Print what was found as JSON."]]  # noqa: RUF012
+
+    def beside(self) -> list[str]:
+        """Give the lines of the help on what no server has."""
+        return [f"  {'--json':<24}Print what was found as JSON."]
+
+
 class Foreground(ServerOptions):
     """twistd's options as `twistd -n peerstor` has them, without a search for plugins."""
 
@@ -93,9 +104,19 @@ def _check(arguments: Sequence[str]) -> None:
     print("\n".join(lines_of(options.configuration)))
 
 
+def _doctor(arguments: Sequence[str]) -> None:
+    # Not at the top: it needs what no other command does, TLS for one.
+    from peerstor.commands import doctor
+
+    options = DoctorOptions()
+    options.parseOptions(list(arguments))
+    sys.exit(doctor.run(options.settings, options.configuration.warnings, as_json=bool(options["json"])))
+
+
 COMMANDS = (
     Command("token", "Make, list and revoke named tokens.", token.Command, token.run),
     Command("check-config", "Tell what would run, and where each setting comes from.", CheckOptions, _check),
+    Command("doctor", "Look for everything that may be wrong, and say what to do.", DoctorOptions, _doctor),
     Command("backup", "Write the state of a storage to one file.", backup.Backup, backup.run),
     Command("restore", "Bring the state of a storage back from such a file.", restore.Restore, restore.run),
 )

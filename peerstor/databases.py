@@ -109,7 +109,7 @@ def examine(path: bytes) -> int:
     """
     with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=PATIENCE)) as base:
         base.execute("PRAGMA trusted_schema = OFF")
-        acting = base.execute("SELECT name FROM sqlite_schema WHERE type IN ('trigger', 'view')").fetchone()
+        acting = base.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone()
         if acting is not None:
             raise sqlite3.DatabaseError("it has triggers or views, and PeerStor's have none")
         (outcome,) = base.execute("PRAGMA integrity_check(1)").fetchone()

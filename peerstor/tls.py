@@ -57,6 +57,14 @@ def build_tls(
     return Tls(secure, FirstByteFactory(house=site, secure=secure, plain=cast(Any, site)), kept)
 
 
+def check_usable(identity: Identity) -> None:
+    """See that TLS can be spoken with a certificate: a key may be too small, a curve unknown.
+
+    :raise StartupError: it can't.
+    """
+    _context(identity, [b"http/1.1"])
+
+
 def _source(live: LiveSettings, state: bytes, instance_id: str) -> Source:
     settings = live.now
     if settings.cert is not None:

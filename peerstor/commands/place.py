@@ -78,6 +78,19 @@ def claimed_place(settings: Settings) -> Iterator[tuple[Place, PrivateFolder, bo
             private.close()
 
 
+@contextmanager
+def acting_as_owner(storage: bytes) -> Iterator[None]:
+    """Be the user that a storage belongs to while the context is entered, where this is root; nothing is made.
+
+    :raise StartupError: the storage can't be looked at.
+    """
+    if not os.path.lexists(storage):
+        yield
+        return
+    with _acting_as(_owner(storage)):
+        yield
+
+
 def _owner(storage: bytes) -> os.stat_result:
     """Tell who owns the private folder, or the storage where there is none yet."""
     shown = os.fsencode(storage).decode("utf-8", "backslashreplace")

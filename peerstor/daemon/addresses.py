@@ -60,6 +60,11 @@ def access_lines(
     return lines
 
 
+def reached_at(bound: IPAddress) -> list[IPAddress]:
+    """List the addresses at which a server bound to an address is reached, the best for others first."""
+    return _shown(bound, machine_addresses, outward_addresses)
+
+
 def base_url(address: IPAddress, port: int, scheme: str = "http") -> str:
     """Write the URL of the server at `address`, without a final `/` (RFC 3986, section 3.2.2; RFC 6874)."""
     text = str(address).replace("%", "%25")

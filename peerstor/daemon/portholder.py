@@ -14,7 +14,7 @@ def holder_of(port: int, *, proc: str = "/proc") -> str | None:
     :return: as `nginx (process 812)`; None when nobody listens there or nothing can be seen of who does, as
         with another user's process.
     """
-    wanted = {f"socket:[{inode}]" for inode in _listening(port, proc)}
+    wanted = {f"socket:[{inode}]" for inode, where in _listening(proc) if where == port}
     if not wanted:
         return None
     for pid in sorted(filter(str.isdigit, _names(proc)), key=int):
@@ -23,8 +23,17 @@ def holder_of(port: int, *, proc: str = "/proc") -> str | None:
     return None
 
 
-def _listening(port: int, proc: str) -> Iterator[str]:
-    """Inodes of the sockets that listen on `port`; the columns are those of proc_pid_net(5)."""
+def ports_of(pid: int, *, proc: str = "/proc") -> list[int]:
+    """List the TCP ports that a process listens on; none where nothing can be seen of it.
+
+    :param proc: where the proc file system is mounted.
+    """
+    held = set(_links(f"{proc}/{pid}/fd"))
+    return sorted({port for inode, port in _listening(proc) if f"socket:[{inode}]" in held})
+
+
+def _listening(proc: str) -> Iterator[tuple[str, int]]:
+    """Inodes and ports of the sockets that listen; the columns are those of proc_pid_net(5)."""
     for table in ("tcp", "tcp6"):
         try:
             with open(f"{proc}/net/{table}", encoding="ascii", errors="replace") as lines:
@@ -32,8 +41,8 @@ def _listening(port: int, proc: str) -> Iterator[str]:
         except OSError:
             continue
         for row in rows:
-            if len(row) > 9 and row[3] == _LISTEN and int(row[1].rpartition(":")[2], 16) == port:
-                yield row[9]
+            if len(row) > 9 and row[3] == _LISTEN:
+                yield row[9], int(row[1].rpartition(":")[2], 16)
 
 
 def _names(folder: str) -> list[str]:

@@ -40,8 +40,8 @@ def phone_address(addresses: Sequence[str]) -> str | None:
     :param addresses: as `Access at:` has them, the best first.
     """
     for address in addresses:
-        host = urlsplit(address).hostname or ""
-        if not ip_address(host).is_loopback:
+        host = urlsplit(address).hostname  # of a UNIX socket there is none
+        if host and not ip_address(host).is_loopback:
             return address
     return None
 

@@ -53,6 +53,8 @@ class ChoiceTests(SynchronousTestCase):
             (["http://192.0.2.2:80", "http://127.0.0.1:80"], "http://192.0.2.2:80"),
             (["https://127.0.0.1:80/a/", "https://[2001:db8::2]:80/a/"], "https://[2001:db8::2]:80/a/"),
             (["http://127.0.0.1:80", "http://[::1]:80"], None),
+            (["unix:/run/peerstor.sock", "http://192.0.2.2:80"], "http://192.0.2.2:80"),
+            (["unix:/run/peerstor.sock"], None),
             ([], None),
         ):
             self.assertEqual(phone_address(addresses), wanted)
