@@ -129,6 +129,8 @@ class HangUpTests(ServerCase):
         download.send(head("GET", "/large", headers={"Connection": "close"}))
         self.assertEqual(download.head_only().status, 200)
         upload.send(head("POST", upload_target("chunk", "a", offset=0), length=500_000) + b"x" * 250_000)
+        asked = upload_target("offset", "a")
+        until(lambda: self.connect(server).request("GET", asked).json["offset"] > 0, "the upload to have begun")
         said = self.reload(server, 'max-upload = 1000\nanonymous = "read"\n')
         self.assertRegex(said, rb"settings that have changed: max-upload, anonymous\n")
         said = self.reload(server, "max-upload = 1000\nmax-uplod = 1\n")
