@@ -19,6 +19,8 @@ LARGEST = 2**63 - 1
 Anonymous = Literal["none", "read", "create", "full"]
 ANONYMOUS: tuple[Anonymous, ...] = ("none", "read", "create", "full")
 
+LogFormat = Literal["text", "json"]
+
 Kind = Literal["flag", "text", "path", "whole number", "number", "size"]
 
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
@@ -209,6 +211,12 @@ def _audit_log(value: str | bytes | None) -> bytes | str | None:
 def _anonymous(value: str | None) -> str | None:
     if value is not None and value not in ANONYMOUS:
         raise StartupError(f"--anonymous must be one of {', '.join(ANONYMOUS)}, not {value!r}.")
+    return value
+
+
+def _log_format(value: str) -> str:
+    if value not in ("text", "json"):
+        raise StartupError(f"--log-format must be text or json, not {value!r}.")
     return value
 
 
@@ -532,6 +540,16 @@ class Settings:
         "Print the address as a QR code at the start, for a phone's camera, also where standard output is no"
         " terminal or a narrow one.",
         converter=_optional_flag,
+    )
+    log_format: LogFormat = _setting(  # noqa: RUF009
+        "text",
+        "log-format",
+        "text|json",
+        LIFE,
+        "How the server's own log is written: text for people, or a line of JSON for each event, for programs that"
+        " gather logs.",
+        shown="text",
+        converter=_log_format,
     )
     # Absolute path; None is no access log.
     access_log: bytes | None = _setting(

@@ -13,6 +13,7 @@ from twisted.python.usage import Options as UsageOptions
 
 from peerstor import __version__
 from peerstor.config.sources import Configuration, Sources
+from peerstor.daemon import jsonlog
 from peerstor.daemon.addresses import access_lines, beyond_loopback
 from peerstor.daemon.announcement import Announcement, Code, open_warning
 from peerstor.daemon.logfile import NOWHERE, LogFile
@@ -154,9 +155,12 @@ class Options(UsageOptions):
         # is told from the same word given on the command line by being the very same object.
         if _in_foreground(twistd) and twistd.get("pidfile") is twistd.defaults.get("pidfile"):
             twistd["pidfile"] = ""
-        if not twistd.get("logger") and _logs_to_file(twistd):
-            self.log_file = LogFile(os.path.abspath(twistd.get("logfile") or "twistd.log"))
+        as_json = _as_json(self.settings, twistd)
+        if (as_json or not twistd.get("logger")) and _logs_to_file(twistd):
+            self.log_file = LogFile(os.path.abspath(twistd.get("logfile") or "twistd.log"), as_json=as_json)
             twistd["logger"] = NOWHERE
+        elif as_json:
+            twistd["logger"] = jsonlog.OBSERVER
 
 
 _PURPOSE = (
@@ -262,7 +266,7 @@ def _announcement(
         lines=lines,
         warnings=warnings,
         # Not sys.stdout: twistd puts its log there, with a time and a prefix to every line.
-        output=_standard_output() if foreground else None,
+        output=_standard_output() if foreground and not _json_on_output(twistd) else None,
         in_log=not foreground or _logs_elsewhere(twistd),
         code=code,
     )
@@ -275,6 +279,28 @@ def _in_foreground(twistd: Mapping[str, Any]) -> bool:
 def _logs_elsewhere(twistd: Mapping[str, Any]) -> bool:
     """Tell whether the log of a foreground process goes anywhere but to its standard output."""
     return bool(twistd.get("syslog") or twistd.get("logger") or twistd.get("logfile") not in (None, "", "-"))
+
+
+def _as_json(settings: Settings, twistd: Mapping[str, Any]) -> bool:
+    """Tell whether the log is to be JSON, by our option or by twistd's.
+
+    :raises StartupError: what was asked of twistd doesn't go with it.
+    """
+    logger = twistd.get("logger")
+    if settings.log_format != "json" and logger != jsonlog.OBSERVER:
+        return False
+    if logger not in (None, "", jsonlog.OBSERVER):
+        raise StartupError("--log-format json and twistd's --logger are two loggers: give one of them.")
+    if twistd.get("syslog"):
+        raise StartupError("twistd's --syslog has a form of its own: leave --log-format json away.")
+    if twistd.get("logfile") == "-" and not _in_foreground(twistd):
+        raise StartupError("A daemon has no standard output to log to: name a file with twistd's --logfile.")
+    return True
+
+
+def _json_on_output(twistd: Mapping[str, Any]) -> bool:
+    """Tell whether standard output has lines of JSON, which nothing else may come between."""
+    return twistd.get("logger") is jsonlog.observer
 
 
 def _logs_to_file(twistd: Mapping[str, Any]) -> bool:

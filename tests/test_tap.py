@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import types
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -20,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import peerstor
 from peerstor import __version__, tap
 from peerstor.__main__ import Foreground
-from peerstor.daemon import openings
+from peerstor.daemon import jsonlog, openings
 from peerstor.daemon.announcement import Announcement
 from peerstor.daemon.logfile import LogFile
 from peerstor.daemon.notify import Notifier
@@ -136,9 +137,9 @@ class OptionsTests(SynchronousTestCase):
 
 class TwistdTests(SynchronousTestCase):
     @staticmethod
-    def twistd(*arguments: str) -> ServerOptions:
+    def twistd(*arguments: str, ours: Sequence[str] = ()) -> ServerOptions:
         options = ServerOptions()
-        options.parseOptions([*arguments, "peerstor"])
+        options.parseOptions([*arguments, "peerstor", *ours])
         return options
 
     def test_foreground_has_no_pid_file(self) -> None:
@@ -172,6 +173,37 @@ class TwistdTests(SynchronousTestCase):
                 log_file = options.subOptions.log_file
                 self.assertEqual(log_file and log_file.path, path and os.path.abspath(path))
                 self.assertEqual(options["logger"] is LogPublisher, log_file is not None)
+
+    def test_log_format(self) -> None:
+        """JSON goes where the text would: into the file, or by twistd's own --logger to standard output."""
+        for arguments, path in (
+            (["--logfile", "x.log"], "x.log"),
+            (["-n", "--logfile", "/y/x.log"], "/y/x.log"),
+            ([], "twistd.log"),
+            (["-n"], None),
+            (["-n", "--logfile", "-"], None),
+        ):
+            for options in (
+                self.twistd(*arguments, ours=["--log-format", "json"]),
+                self.twistd(*arguments, "--logger", jsonlog.OBSERVER),
+            ):
+                assert isinstance(options.subOptions, Options)
+                log_file = options.subOptions.log_file
+                self.assertEqual(log_file and log_file.path, path and os.path.abspath(path))
+                self.assertIs(options["logger"], LogPublisher if path else jsonlog.observer)
+
+    def test_log_format_refused(self) -> None:
+        """What doesn't go with JSON, and a format that there isn't, is refused in one line."""
+        json = ["--log-format", "json"]
+        for arguments, ours, words in (
+            (["--syslog"], json, "--syslog has a form of its own"),
+            (["--logger", "twisted.logger.globalLogPublisher"], json, "give one of them"),
+            (["--logfile", "-"], json, "no standard output"),
+            (["-n"], ["--log-format", "xml"], "--log-format must be text or json, not 'xml'."),
+        ):
+            with self.assertRaises(SystemExit) as caught:
+                self.twistd(*arguments, ours=ours)
+            self.assertIn(words, str(caught.exception.code))
 
     def test_chroot(self) -> None:
         """A chroot would hide the storage after it was opened: refused in one line."""
@@ -346,8 +378,10 @@ class MakeServiceTests(SynchronousTestCase):
             self.assertIn("choose another --https-port.", str(caught.exception.code))
 
     def test_said_once(self) -> None:
-        """In the foreground the lines stand bare on standard output; in the log too when that is a file."""
+        """In the foreground the lines stand bare on standard output; in the log too when that is a file, and there
+        alone when standard output is to have nothing but JSON."""
         for twistd, printed, logged in (
+            ({"logger": jsonlog.observer}, False, True),
             ({}, True, False),
             ({"logfile": "-"}, True, False),
             ({"logfile": "x.log"}, True, True),

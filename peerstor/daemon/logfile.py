@@ -12,6 +12,7 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
+from peerstor.daemon.jsonlog import JsonLog
 from peerstor.errors import StartupError
 
 NOWHERE = "twisted.logger.LogPublisher"
@@ -29,12 +30,14 @@ class LogFile:
     Each event is one write at the file's end, from whichever thread.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, as_json: bool = False) -> None:
         """Open nothing yet.
 
         :param path: absolute.
+        :param as_json: whether events are written as JSON, and not as twistd does.
         """
         self.path = path
+        self._as_json = as_json
         self._fd = -1
         self._observer: ILogObserver | None = None
 
@@ -54,7 +57,8 @@ class LogFile:
         # twistd rotates its own on SIGUSR1, and who sends that here shall not end the server.
         if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, lambda *_: self._reopened())
-        writing, gathered = textFileLogObserver(cast(Any, self)), self._observer
+        writing: ILogObserver = JsonLog(self) if self._as_json else textFileLogObserver(cast(Any, self))
+        gathered = self._observer
         if isinstance(gathered, LimitedHistoryLogObserver):
             gathered.replayTo(writing)
         self._watch(writing)
