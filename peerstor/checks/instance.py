@@ -47,7 +47,7 @@ def server_of(storage: bytes, *, proc: str = "/proc") -> int | None:
 def instance_of(storage: bytes) -> str | None:
     """Give the id of a storage; None while it has none."""
     try:
-        with open(os.path.join(storage, NAME, b"instance"), encoding="ascii", errors="replace") as file:
+        with open(os.path.join(storage, NAME, b"instance"), encoding="utf-8", errors="replace") as file:
             text = file.read(64).strip()
     except OSError:
         return None

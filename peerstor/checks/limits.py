@@ -32,7 +32,7 @@ def check_watches(path: str = _WATCHES) -> Finding:
     :param path: where the kernel tells (inotify(7)).
     """
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             most = int(file.read())
     except (OSError, ValueError):
         return ok("watches", "This system doesn't tell how many folders can be watched.")

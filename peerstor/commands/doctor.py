@@ -49,6 +49,7 @@ class Patient:
     :param ports: those that it listens on.
     :param state: path of the folder for databases and secrets, there or not.
     :param files: of the state, by what they are called in a backup; none while the storage has no id.
+    :param beyond: whether other machines reach the server.
     """
 
     settings: Settings
@@ -56,9 +57,10 @@ class Patient:
     ports: Sequence[int]
     state: bytes
     files: dict[str, bytes]
+    beyond: bool
 
     @classmethod
-    def of(cls, settings: Settings) -> "Patient":
+    def of(cls, settings: Settings, beyond: bool) -> "Patient":
         """Look who it is; nothing is made."""
         server = instance.server_of(settings.storage)
         state = settings.state or os.path.join(settings.storage, NAME)
@@ -69,6 +71,7 @@ class Patient:
             [] if server is None else ports_of(server),
             state,
             {} if instance_id is None else state_files(state, instance_id),
+            beyond,
         )
 
 
@@ -88,12 +91,13 @@ def run(settings: Settings, warnings: Sequence[str], *, as_json: bool) -> int:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that a server with these settings would stand on."""
     found = _tried("program", lambda: [versions.check_python(), versions.check_twisted(twisted.__version__)])
+    beyond = reach.beyond_loopback(settings)
     try:
         with acting_as_owner(settings.storage):  # a file is looked at as the server would
-            patient = Patient.of(settings)
+            patient = Patient.of(settings, beyond)
             found += _on_disk(patient)
         # A port is taken, and its holder seen, by whoever starts the server.
-        patient = Patient.of(settings)
+        patient = Patient.of(settings, beyond)
         found += _in_network(patient)
     except Fault as fault:
         found.append(wrong("storage", str(fault), "Name the storage with --storage DIR."))
@@ -183,7 +187,7 @@ def _databases(patient: Patient, probe: bytes) -> Iterator[Finding]:
         os.path.join(probe, os.path.basename(path)),
         key,
         now=time.time(),
-        beyond=reach.beyond_loopback(patient.settings),
+        beyond=patient.beyond,
     )
     yield from certificates.check_certificate(
         patient.settings,

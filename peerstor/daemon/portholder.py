@@ -36,7 +36,7 @@ def _listening(proc: str) -> Iterator[tuple[str, int]]:
     """Inodes and ports of the sockets that listen; the columns are those of proc_pid_net(5)."""
     for table in ("tcp", "tcp6"):
         try:
-            with open(f"{proc}/net/{table}", encoding="ascii", errors="replace") as lines:
+            with open(f"{proc}/net/{table}", encoding="utf-8", errors="replace") as lines:
                 rows = [line.split() for line in lines][1:]
         except OSError:
             continue

@@ -18,7 +18,7 @@ from tests.integration.server import free_port
 from tests.integration.test_token_command import PEERSTOR, STRANGER, TokenCase
 
 _AS_STRANGER = """
-import encodings.idna, os, sys  # who may not read this Python finds no more of it afterwards
+import encodings.ascii, encodings.idna, os, sys  # who may not read this Python finds no more of it afterwards
 import peerstor.__main__, peerstor.commands.doctor
 os.setgroups([])
 os.setresgid(65534, 65534, 65534)
