@@ -67,6 +67,10 @@ class Principal:
         """Tell whether a right holds for a path."""
         return self.floor(right, parts) is not None
 
+    def may_beside(self, right: Right, parts: Sequence[bytes]) -> bool:
+        """Tell whether a right holds for the names beside a path too, and not for the path alone."""
+        return self.may(right, parts[:-1])
+
     def may_somewhere(self, right: Right) -> bool:
         """Tell whether a right holds for any path at all."""
         return any(right in grant.rights for grant in self.grants)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from twisted.web.http_headers import Headers
 
 from peerstor.access.rights import Right
-from peerstor.errors import BadRequest, LengthNeeded, MethodRefused
+from peerstor.errors import BadRequest, LengthNeeded, MethodRefused, NotFound
 from peerstor.http.conditional import entity_tag
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IByteSource, IChangeListener, IThreads
@@ -25,6 +25,7 @@ from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.redirects import redirect
+from peerstor.web.renaming import renamed
 from peerstor.web.root import path_of
 from peerstor.web.routes import Routes
 
@@ -105,7 +106,7 @@ class TreeFace:
             path,
             source=IByteSource(request.body),
             length=request.body.length,
-            conflict=Conflict.RENAME if admission.blind else Conflict.REPLACE,
+            conflict=renamed(admission) if admission.blind else Conflict.REPLACE,
             may_replace=admission.may(Right.CHANGE),
             by=admission.principal.name,
             address=request.remote,
@@ -143,7 +144,8 @@ class TreeFace:
         reading = await self._reads.run(self._open, path)
         with reading.opened as opened:
             if not opened.is_folder:
-                raise MethodRefused(FILE_METHODS)
+                # Whoever adds files unseen isn't told that this one is there.
+                raise NotFound() if admission.blind else MethodRefused(FILE_METHODS)
         if not path.slash:
             return self._redirect_to_folder(request, path)
         refuse_coding(request.requestHeaders)

@@ -1,6 +1,7 @@
 """The calls of the resumable upload API (`http.md`, section 3), wherever it stands."""
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from peerstor.http.request import StreamingRequest
@@ -18,17 +19,24 @@ from peerstor.web.parameters import conflict, number, required_number, text
 class UploadCalls:
     """Reads what a call states, and has the engine do it; to whom an upload belongs, the caller says."""
 
-    def __init__(self, *, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, *, engine: Engine, max_request: Callable[[], int | None] = lambda: None) -> None:
+        """Serve an engine.
 
-    async def offset(self, request: StreamingRequest, key: UploadKey) -> int:
-        """Tell how many bytes have arrived."""
-        return await self._engine.offset(
+        :param max_request: tells how many bytes get through in one request; None where nobody knows of a limit.
+        """
+        self._engine = engine
+        self._max_request = max_request
+
+    async def offset(self, request: StreamingRequest, key: UploadKey) -> dict[str, int]:
+        """Give the answer that tells how many bytes have arrived, and how many to send at once at most."""
+        offset = await self._engine.offset(
             key,
             size=number(request, b"size"),
             fingerprint=_text(request, b"fingerprint"),
             session=_text(request, b"session"),
         )
+        most = self._max_request()
+        return {"offset": offset} if most is None else {"offset": offset, "maxChunk": most}
 
     async def chunk(self, request: StreamingRequest, key: UploadKey, source: IByteSource) -> int:
         """Take the next bytes; give the offset behind them.
@@ -49,17 +57,24 @@ class UploadCalls:
         )
 
     async def complete(
-        self, request: StreamingRequest, key: UploadKey, *, blind: bool, may_replace: bool
+        self,
+        request: StreamingRequest,
+        key: UploadKey,
+        *,
+        blind: bool,
+        may_replace: bool,
+        renamed: Conflict = Conflict.RENAME,
     ) -> Completed:
         """Publish what has arrived.
 
         :param blind: whether what is there already is nothing that the client is told of.
+        :param renamed: what becomes of a wish for another name.
         """
         wish = conflict(request, Conflict.RENAME)
         return await self._engine.complete(
             key,
             size=required_number(request, b"size"),
-            conflict=Conflict.RENAME if blind else wish,
+            conflict=renamed if blind or wish is Conflict.RENAME else wish,
             may_replace=may_replace,
             fingerprint=_text(request, b"fingerprint"),
             session=_text(request, b"session"),
@@ -86,7 +101,7 @@ def completed(shown: TreePath, done: Completed, links: Links) -> dict[str, Any]:
     }
 
 
-def answer(request: StreamingRequest, value: dict[str, Any]) -> bytes:
+def answer(request: StreamingRequest, value: Mapping[str, Any]) -> bytes:
     """Set up the answer to a call and give its body."""
     body = json.dumps(value).encode() + b"\n"
     request.setHeader(b"content-type", b"application/json")

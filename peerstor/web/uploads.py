@@ -10,6 +10,7 @@ from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import Links
 from peerstor.web.parameters import required, text
+from peerstor.web.renaming import renamed
 from peerstor.web.routes import Routes
 from peerstor.web.uploadcalls import UploadCalls, answer, completed
 
@@ -35,7 +36,7 @@ class UploadsFace:
     @routes.on("/api/upload/offset", "GET", needs=Right.CREATE, at=_target)
     async def offset(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Tell how many bytes have arrived."""
-        return answer(request, {"offset": await self._calls.offset(request, _key(request, admission))})
+        return answer(request, await self._calls.offset(request, _key(request, admission)))
 
     @routes.on("/api/upload/chunk", "POST", needs=Right.CREATE, at=_target)
     async def chunk(self, request: StreamingRequest, admission: Admission) -> bytes:
@@ -50,6 +51,7 @@ class UploadsFace:
             request,
             _key(request, admission),
             blind=admission.blind,
+            renamed=renamed(admission),
             may_replace=admission.may(Right.CHANGE),
         )
         shown = admission.path if admission.blind else done.path
