@@ -440,6 +440,19 @@ class Settings:
         live=True,
         example="10GiB",
     )
+    # bytes; None is as large as a client likes.
+    max_request: int | None = _setting(
+        None,
+        "max-request",
+        "BYTES",
+        UPLOADS,
+        "Tell clients of resumable uploads to send no more than this in one request, for a proxy that lets no more"
+        " through; this server itself refuses nothing for it.",
+        converter=_optional(size, "max-request", least=64 * KIB),
+        kind="size",
+        live=True,
+        example="100MB",
+    )
     # days, with fractions.
     upload_expiry: float = _setting(
         7.0,

@@ -80,6 +80,7 @@ class RefusalTests(SynchronousTestCase):
             "max_connections_per_address": ["-1", "many"],
             "gzip_threshold": ["1.5M", "-1", "10X", "", "9223372036854775808", "8388608T", "K"],
             "max_upload": ["0", "none", "0x10"],
+            "max_request": ["0", "65535", "-1"],
             "upload_expiry": ["0", "-1", "nan", "inf", "1e3", "week"],
             "drain": ["-1", "nan", "86401", ""],
             "anonymous": ["write", "", "Read"],

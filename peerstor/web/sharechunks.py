@@ -41,7 +41,7 @@ class ShareChunksFace:
     @routes.on("/-/s/<share>/upload/offset", "GET", needs=Right.CREATE, at=_target)
     async def offset(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:
         """Tell how many bytes have arrived."""
-        return answer(request, {"offset": await self._calls.offset(request, _key(request, admission))})
+        return answer(request, await self._calls.offset(request, _key(request, admission)))
 
     @routes.on("/-/s/<share>/upload/chunk", "POST", needs=Right.CREATE, at=_target)
     async def chunk(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:

@@ -126,7 +126,7 @@ def build_root(
         forms=forms,
         listeners=listeners,
     )
-    calls = UploadCalls(engine=engine)
+    calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
     pulse = Pulse(look=look_at(sandbox), threads=reads, clock=clock)

@@ -62,6 +62,16 @@ class LiveTests(SynchronousTestCase):
         self.change(cors="*")
         self.assertEqual(self.house.get("/a.txt").headers["access-control-allow-origin"], "*")
 
+    def test_max_request(self) -> None:
+        """What gets through a proxy at once is told beside the offset as it is now; nothing is refused for it."""
+        offset = "/api/upload/offset?name=c"
+        for most, told in ((None, {}), (65536, {"maxChunk": 65536}), ("1MB", {"maxChunk": 1_000_000}), (None, {})):
+            with self.subTest(most=most):
+                self.change(max_request=most)
+                self.assertEqual(self.house.get(offset).json, {"offset": 0, **told})
+        self.change(max_request=65536)
+        self.assertEqual(self.house.ask("POST", "/api/upload/chunk?name=c&offset=0", b"." * 65537).status, 200)
+
     def test_max_upload(self) -> None:
         """A larger file is refused by each way of uploading; a part that is there stays."""
         chunk = "/api/upload/chunk?dir=/&name=c&offset="
