@@ -48,9 +48,10 @@ class Downloads:
     def check(self, share: Share, visit: bytes) -> None:
         """Refuse to show a share to a visit that could download nothing any more.
 
-        :raise NotFound: it is used up, and this visit isn't one of those that were counted today.
+        :param share: as it was at any time; what counts is how it is now.
+        :raise NotFound: it is revoked, or used up and this visit isn't one of those that were counted today.
         """
-        if _left(share) <= 0 and not self._is_free(share, visit):
+        if self._left(share) <= 0 and not self._is_free(share, visit):
             raise NotFound()
 
     def begin(self, share: Share, visit: bytes) -> Transfer:
@@ -63,7 +64,7 @@ class Downloads:
         if self._shares.visits.counted(share.id, visit):
             return Transfer(share.id, None)
         claims = self._claims.setdefault(share.id, {})
-        if visit not in claims and len(claims) >= _left(share):
+        if visit not in claims and len(claims) >= self._left(share):
             raise TooMany(retry_after=RETRY)
         claim = claims.setdefault(visit, Claim(visit))
         claim.transfers += 1
@@ -93,6 +94,13 @@ class Downloads:
         if not claim.transfers and self._is_held(transfer, claim):
             self._release(transfer, claim)
 
+    def _left(self, share: Share) -> float:
+        # While a request waited for the disk, others may have come to their end.
+        present = self._shares.get(share.id)
+        if present is None:
+            raise NotFound()
+        return float("inf") if present.max_downloads is None else present.max_downloads - present.downloads
+
     def _is_free(self, share: Share, visit: bytes) -> bool:
         # Of a visit that holds one of the last downloads, other transfers are part of the same.
         return self._shares.visits.counted(share.id, visit) or visit in self._claims.get(share.id, {})
@@ -116,7 +124,3 @@ class Downloads:
         while len(self._sent) > PROGRESSES:
             self._sent.popitem(last=False)
         return False
-
-
-def _left(share: Share) -> float:
-    return float("inf") if share.max_downloads is None else share.max_downloads - share.downloads

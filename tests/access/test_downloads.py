@@ -12,7 +12,7 @@ from peerstor.access.downloads import Downloads
 from peerstor.access.share import Share
 from peerstor.access.visits import DAY, Visits
 from peerstor.errors import NotFound, TooMany
-from tests.access.sharing import share
+from tests.access.sharing import ShareCase, share
 
 SIZES = {b"small": 10, b"large": 100, b"empty": 0}
 
@@ -24,6 +24,9 @@ class Kept:
         self.share = share
         self.now = 1000.0
         self.visits = Visits(wall=lambda: self.now)
+
+    def get(self, share_id: str) -> Share:
+        return self.share
 
     def count_download(self, share_id: str, visit: bytes) -> None:
         from attrs import evolve
@@ -116,6 +119,35 @@ class Counting(SynchronousTestCase):
         self.assertEqual(len(self.downloads._sent), 10)
         self.fetch(b"99", 99)
         self.assertEqual(self.count, 1)
+
+
+class Admitted(ShareCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.downloads = Downloads(shares=self.shares)
+
+    def test_admitted_before_another_ended(self) -> None:
+        """Whoever was let in before the last download was counted, and asks for bytes after it, comes too late."""
+        admitted = self.add(max_downloads=1)
+        for visit in (b"one", b"two"):
+            self.downloads.check(admitted, visit)
+        first = self.downloads.begin(admitted, b"one")
+        self.downloads.end(first, file=b"file", size=5, sent=5)
+        self.assertRaises(NotFound, self.downloads.begin, admitted, b"two")
+        self.downloads.leave(self.downloads.begin(admitted, b"one"))
+
+    def test_given_more_meanwhile(self) -> None:
+        """What its maker has changed since counts as well."""
+        admitted = self.add(max_downloads=1)
+        self.shares.count_download(admitted.id, b"one")
+        self.result(self.shares.change(admitted.id, {"max_downloads": 2}))
+        self.downloads.leave(self.downloads.begin(admitted, b"two"))
+
+    def test_revoked_meanwhile(self) -> None:
+        """A share that was revoked since gives nothing."""
+        admitted = self.add()
+        self.result(self.shares.revoke(admitted.id))
+        self.assertRaises(NotFound, self.downloads.begin, admitted, b"one")
 
 
 class Machine(RuleBasedStateMachine):
