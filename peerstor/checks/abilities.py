@@ -3,12 +3,10 @@
 import contextlib
 import errno
 import os
-import secrets
-import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from peerstor.checks.findings import Finding, ok, warning, wrong
 
@@ -25,20 +23,6 @@ except sqlite3.OperationalError:
     sys.exit(7)
 sys.exit(8)
 """
-
-
-@contextlib.contextmanager
-def probe_folder(parent: bytes) -> Iterator[bytes]:
-    """Make a folder to try things in, hidden from every client by its name, and remove it with all that is in it.
-
-    :raise OSError: it can't be made.
-    """
-    path = os.path.join(parent, b".peerstor-%s.probe" % secrets.token_hex(16).encode())
-    os.mkdir(path, 0o700)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def check_renaming(folder: bytes) -> Finding:

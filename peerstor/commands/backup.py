@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import secrets
-import shutil
 import signal
 import sqlite3
 import sys
@@ -19,6 +17,7 @@ from peerstor.commands.options import StorageOptions, line_of
 from peerstor.commands.place import Place, place_of
 from peerstor.commands.statefiles import KNOWN, state_files
 from peerstor.commands.words import spelled_size
+from peerstor.daemon.scratch import scratch_folder
 from peerstor.databases import copy_exclusive, copy_shared, examine
 from peerstor.errors import Fault, StartupError
 from peerstor.secretfiles import read_secret, write_secret
@@ -66,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
         options.parseOptions(list(arguments))
         _refuse_in_storage(options.file, options.settings.storage)
         with ended_by_signals(), new_file(options.file) as file:
-            with place_of(options.settings) as place, scratch_in(place.folder) as folder:
+            with place_of(options.settings) as place, scratch_folder(place.folder) as folder:
                 paths, schemas = _collect(place, folder)
                 manifest = Manifest(
                     peerstor=__version__,
@@ -82,17 +81,6 @@ def run(arguments: Sequence[str]) -> None:
     shown = options.file.decode("utf-8", "backslashreplace")
     print(f"backed up {', '.join(paths)} to {shown} ({spelled_size(size)})")
     print(NOT_IN_IT, file=sys.stderr)
-
-
-@contextlib.contextmanager
-def scratch_in(folder: bytes) -> Iterator[bytes]:
-    """Give an empty folder that is gone afterwards, in the folder for the state: for its owner's eyes only."""
-    scratch = os.path.join(folder, b".peerstor-%s.new" % secrets.token_hex(16).encode())
-    os.mkdir(scratch, 0o700)
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextlib.contextmanager

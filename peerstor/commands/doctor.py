@@ -32,6 +32,7 @@ from peerstor.commands.backup import ended_by_signals
 from peerstor.commands.place import acting_as_owner
 from peerstor.commands.statefiles import state_files
 from peerstor.daemon.portholder import ports_of
+from peerstor.daemon.scratch import scratch_folder
 from peerstor.errors import Fault
 from peerstor.settings import Settings
 from peerstor.tree.private import NAME
@@ -212,7 +213,7 @@ def _in_probe(
     """Try things in a folder that is gone afterwards; where none can be made, that has been found already."""
     with ExitStack() as stack:
         try:
-            probe = stack.enter_context(abilities.probe_folder(parent))
+            probe = stack.enter_context(scratch_folder(parent))
         except FileNotFoundError:
             return [ok("abilities", f"What its file system can do shows once {shown(parent)} is there.")]
         except OSError as error:

@@ -12,11 +12,12 @@ from attrs import evolve
 from twisted.python.usage import UsageError
 
 from peerstor.commands.archive import BadArchive, Manifest, unpack
-from peerstor.commands.backup import ended_by_signals, only_file, scratch_in
+from peerstor.commands.backup import ended_by_signals, only_file
 from peerstor.commands.options import StorageOptions, line_of
 from peerstor.commands.place import Place, claimed_place
 from peerstor.commands.statefiles import KNOWN, state_files
 from peerstor.commands.words import spelled_time
+from peerstor.daemon.scratch import scratch_folder
 from peerstor.databases import COMPANIONS, examine
 from peerstor.errors import Fault, StartupError
 from peerstor.tree.private import PrivateFolder
@@ -54,7 +55,7 @@ def run(arguments: Sequence[str]) -> None:
             claimed_place(options.settings) as (place, private, fresh),
         ):
             _check_vacant(place, private, force=bool(options["force"]))
-            with scratch_in(place.folder) as folder:
+            with scratch_folder(place.folder) as folder:
                 manifest = _unpacked(file, folder, options.file)
                 if fresh:
                     place = _as_before(place, private, manifest)

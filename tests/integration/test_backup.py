@@ -149,7 +149,7 @@ class BackupTests(BackupCase):
                 worker.join(PATIENCE)
         self.assertEqual(counts, sorted(counts))
         self.assertGreater(counts[-1], counts[0])
-        self.assertFalse([name for name in os.listdir(self.private) if name.endswith(".new")])
+        self.assertFalse([name for name in os.listdir(self.private) if name.endswith((".new", ".scratch"))])
 
     def test_state_folder(self) -> None:
         """State that lies elsewhere is found there, also by the file of settings, and restored to there."""
@@ -303,6 +303,42 @@ class RestoreTests(BackupCase):
         self.restore("--force")
         self.assertEqual(self.status(self.serve(storage=self.storage), None), 401)
 
+    def test_killed_at_any_step(self) -> None:
+        """Killed at any step it leaves the old state, or the new one, or a storage on which no server starts."""
+        self.add("a")
+        self.serve(storage=self.storage).stop()
+        self.backup()
+        self.add("b")
+        cut_off = 0
+        for step in range(1, 30):
+            ended = self.patched(
+                "import os, peerstor.commands.restore as r, peerstor.__main__ as m\n"
+                "calls = []\n"
+                "def dying(real):\n"
+                "    def call(*given, **named):\n"
+                "        calls.append(real)\n"
+                f"        if len(calls) == {step}: os._exit(9)\n"
+                "        return real(*given, **named)\n"
+                "    return call\n"
+                "for name in ('rename', 'mkdir', 'fsync', 'unlink'): setattr(os, name, dying(getattr(os, name)))\n",
+                *("restore", self.file, "--storage", self.storage, "--force"),
+            )
+            if ended.returncode == 0:
+                break
+            self.assertEqual(ended.returncode, 9, ended.stderr)
+            if os.path.exists(os.path.join(self.private, RESTORING.decode())):
+                cut_off += 1
+                ended = run("--host", "127.0.0.1", "--port", "0", "--storage", self.storage)
+                self.assert_one_line(ended, "was cut off")
+                continue
+            listed = run("token", "list", "--storage", self.storage).stdout
+            self.assertIn(b"a     read", listed)
+        else:
+            raise AssertionError("it never came to its end")
+        self.assertGreater(cut_off, 3)
+        listed = run("token", "list", "--storage", self.storage).stdout
+        self.assertTrue(b"a     read" in listed and b"b     read" not in listed, listed)
+
     def test_failing_disk(self) -> None:
         """A restore that can't be finished is taken back as a whole."""
         self.add("a")
@@ -349,7 +385,7 @@ class RestoreTests(BackupCase):
         )
         self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (128 + signal.SIGTERM, b"", b""))
         self.assertFalse([name for name in os.listdir(self.folder) if name.endswith((".new", ".gz"))])
-        self.assertFalse([name for name in os.listdir(self.private) if name.endswith(".new")])
+        self.assertFalse([name for name in os.listdir(self.private) if name.endswith((".new", ".scratch"))])
 
     def patched(self, code: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         """Run a command to its end in a process that something was done to before."""
