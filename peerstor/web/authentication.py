@@ -21,6 +21,7 @@ class Authentication:
     """Tells principals by what their requests came with.
 
     :ivar cookie: name of the session's cookie, of this server alone: another one on the same host has another.
+    :ivar cookie_path: below which a browser sends it back.
     :ivar session_seconds: how long a browser keeps it.
     """
 
@@ -34,6 +35,7 @@ class Authentication:
         throttle: Throttle,
         audit: IAudit,
         instance_id: str,
+        base: str,
         clock: Any,
         wall: Callable[[], float],
     ) -> None:
@@ -43,6 +45,7 @@ class Authentication:
             `none`.
         :param throttle: slows down who comes with wrong secrets.
         :param instance_id: of the storage.
+        :param base: the path below which everything stands; empty for none.
         :param clock: provides `IReactorTime`.
         :param wall: the time, seconds since the epoch.
         """
@@ -53,6 +56,7 @@ class Authentication:
         self._clock = clock
         self._wall = wall
         self.cookie = f"peerstor-{instance_id[:12]}"
+        self.cookie_path = base or "/"
 
     @property
     def sign_in_possible(self) -> bool:
@@ -77,7 +81,7 @@ class Authentication:
         :raise LoginNeeded: it came with a wrong secret.
         :raise TooMany: so many others did that this one was not even answered.
         """
-        shown = credentials_of(request, self.cookie)
+        shown = credentials_of(request, self.cookie, path=self.cookie_path)
         await self._keyring.refresh()
         if shown.secret is not None:
             return await self._known(request, shown.secret)
@@ -106,7 +110,7 @@ class Authentication:
         await self._end(request)
 
     async def _end(self, request: StreamingRequest) -> None:
-        cookie = cookie_of(request, self.cookie)
+        cookie = cookie_of(request, self.cookie, path=self.cookie_path)
         if cookie is None:
             return
         principal = self._principal(self._keyring.sessions.find(cookie), None)

@@ -41,11 +41,13 @@ def cookies_of(request: StreamingRequest) -> dict[str, str]:
     return found
 
 
-def cookie_of(request: StreamingRequest, name: str) -> bytes | None:
+def cookie_of(request: StreamingRequest, name: str, *, path: str) -> bytes | None:
     """Read one cookie by its name without prefix.
 
-    Over TLS only the names with a prefix count, since a page in clear could have set the other.
+    Only the name counts that it was set under. Over TLS a page in clear could have set the one without a prefix,
+    and a page of a sibling of this host the one with `__Secure-`.
+
+    :param path: that it was set with.
     """
-    cookies = cookies_of(request)
-    names = (f"__Host-{name}", f"__Secure-{name}") if request.secure else (name,)
-    return next((cookies[one].encode("latin-1") for one in names if one in cookies), None)
+    value = cookies_of(request).get(cookie_name(name, secure=request.secure, path=path))
+    return None if value is None else value.encode("latin-1")

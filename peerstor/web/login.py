@@ -1,6 +1,7 @@
 """The face of signing in and out with a browser."""
 
 import re
+from urllib.parse import unquote
 
 from peerstor.access.rights import Right
 from peerstor.errors import BadRequest, LoginNeeded
@@ -21,6 +22,10 @@ from peerstor.web.visitors import home_of
 
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """An address on this server: one that begins with `//` or `/\\` is another server's to a browser."""
+
+
+_END = re.compile(r"[?#]")
+"""Where an address's path is over."""
 
 
 class LoginFace:
@@ -67,7 +72,7 @@ class LoginFace:
             request,
             self._authentication.cookie,
             cookie,
-            path=self._links.base or "/",
+            path=self._authentication.cookie_path,
             seconds=self._authentication.session_seconds,
         )
         return _go(request, target or self._links.to(home_of(principal)))
@@ -77,7 +82,7 @@ class LoginFace:
         """End the session of this browser."""
         await self._authentication.sign_out(request)
         self.guard.cut_ended()
-        clear_cookie(request, self._authentication.cookie, path=self._links.base or "/")
+        clear_cookie(request, self._authentication.cookie, path=self._authentication.cookie_path)
         return _go(request, self._links.own("/-/login"))
 
     def _page(self, request: StreamingRequest, admission: Admission, target: str, *, wrong: bool = False) -> bytes:
@@ -99,7 +104,11 @@ class LoginFace:
 
         :raise BadRequest: it doesn't.
         """
-        if target and not (_LOCAL.fullmatch(target) and target.startswith(f"{self._links.base}/")):
+        inside = _LOCAL.fullmatch(target) and target.startswith(f"{self._links.base}/")
+        # A browser takes dots as steps also where they are escaped, and would step out of the base.
+        if target and (
+            not inside or any(unquote(part) in (".", "..") for part in _END.split(target)[0].split("/"))
+        ):
             raise BadRequest("next must be an address of this server.")
         return target
 

@@ -15,7 +15,7 @@ from peerstor.interfaces import IAudit
 from peerstor.web.cookies import cookie_of
 from peerstor.web.credentials import credentials_of
 from peerstor.web.links import Links
-from peerstor.web.shareview import Visit, id_of, keep_visit, view_of
+from peerstor.web.shareview import Visit, address_of, id_of, keep_visit, view_of
 
 COOKIE = "peerstor-share"
 """Name of the cookie; its path holds the share's id, so no two of them meet."""
@@ -63,10 +63,11 @@ class ShareAccess:
         :raise TooMany: so many others guess that this one was not even answered.
         """
         share = await self.share(id_of(request))
-        ticket = cookie_of(request, COOKIE)
+        address = address_of(self._links, share)
+        ticket = cookie_of(request, COOKIE, path=address)
         known = ticket is not None and self._tickets.is_good(share, ticket)
         if share.password is not None and not known:
-            secret = credentials_of(request, COOKIE).secret
+            secret = credentials_of(request, COOKIE, path=address).secret
             if secret is None:
                 raise PasswordNeeded()
             await self.check(request, share, secret)

@@ -95,6 +95,7 @@ def build_root(
         throttle=throttle,
         audit=audit,
         instance_id=instance_id,
+        base=links.base,
         clock=clock,
         wall=wall,
     )

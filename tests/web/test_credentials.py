@@ -23,8 +23,8 @@ class _Request:
             self.requestHeaders.addRawHeader(name.encode(), value.encode("latin-1"))
 
 
-def _read(request: Any) -> Credentials:
-    return credentials_of(request, "peerstor-1")
+def _read(request: Any, path: str = "/") -> Credentials:
+    return credentials_of(request, "peerstor-1", path=path)
 
 
 def _basic(text: str) -> str:
@@ -81,6 +81,12 @@ class Cookies(SynchronousTestCase):
         self.assertEqual(_read(_Request(secure=True, Cookie=both)).session, b"vouched")
         self.assertIsNone(_read(_Request(secure=True, Cookie="peerstor-1=clear")).session)
         self.assertIsNone(_read(_Request(Cookie="peerstor-2=another")).session)
+
+    def test_tossed_by_a_sibling(self) -> None:
+        """A page of another host below the same name can set one with `__Secure-`, but none with `__Host-`."""
+        tossed = _Request(secure=True, Cookie="__Secure-peerstor-1=planted")
+        self.assertIsNone(_read(tossed).session)
+        self.assertEqual(_read(tossed, "/sub").session, b"planted")
 
     def test_how_they_are_set(self) -> None:
         """No script sees it, no other site's form sends it, and over TLS it never travels in clear."""

@@ -242,6 +242,24 @@ class Sessions(Closed):
         for target in ("//evil.example/", "https://evil.example/", "/\\evil.example", "evil", "/\r\nX: y", "/ä"):
             self.assertEqual(self.sign_in(target=target).status, 400, target)
 
+    def test_not_out_of_the_base(self) -> None:
+        """Nor at another server's that stands beside ours behind the same proxy, however the way there is spelled."""
+        house = House(token=SECRET, base_path="/sub")
+        self.addCleanup(house.close)
+        for target, status in (
+            ("/sub/folder/?sort=../size", 303),
+            ("/sub/a..b/.../c", 303),
+            ("/subevil", 400),
+            ("/sub/../evil", 400),
+            ("/sub/folder/%2e%2E/../evil", 400),
+            ("/sub/.%2e", 400),
+            ("/sub/./..?x", 400),
+            ("/sub/..#x", 400),
+        ):
+            body = urlencode({"token": SECRET, "next": target}).encode()
+            answer = house.ask("POST", "/sub/-/login", body, {**FORM, **HTML})
+            self.assertEqual(answer.status, status, target)
+
     def test_wrong(self) -> None:
         """A wrong token shows the form again and says so."""
         answer = self.sign_in("wrong")
