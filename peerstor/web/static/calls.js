@@ -32,6 +32,8 @@ export class Refusal extends Error {
 
 /** @typedef {Identity & { session: string }} Stated random, so that a client takes its own older connection over */
 
+/** @typedef {{ offset: number, maxChunk: number | null }} Standing bytes that have arrived, and that fit into a request */
+
 /** @typedef {{ path: string, href: string }} Stored where the file stands now; no href where it can't be seen */
 
 /** The four calls of the upload API for one file. Each states size and fingerprint, so that two files never mix. */
@@ -52,11 +54,12 @@ export class Calls {
    * Ask how many bytes have arrived.
    *
    * @param {AbortSignal} signal
-   * @returns {Promise<number>}
+   * @returns {Promise<Standing>}
    * @throws {Refusal | ConnectionLost}
    */
   async offset(signal) {
-    return Number((await this.#call("GET", "offset", { signal })).offset);
+    const told = await this.#call("GET", "offset", { signal });
+    return { offset: Number(told.offset), maxChunk: typeof told.maxChunk === "number" ? told.maxChunk : null };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { rest } from "./backoff.js";
 import { Card } from "./card.js";
+import { ChunkSize } from "./chunksize.js";
 import { find } from "./elements.js";
 import { localise, refresh } from "./listing.js";
 import { Memory, storage } from "./memory.js";
@@ -18,6 +19,7 @@ class UploadsOnPage {
   #title = document.title;
   #memory = new Memory(storage());
   #queue = new Queue();
+  #chunk = new ChunkSize();
   #cards = /** @type {Map<Upload, Card>} */ (new Map());
   #unfinished;
   #refreshing = Promise.resolve();
@@ -63,6 +65,7 @@ class UploadsOnPage {
         memory: this.#memory,
         send,
         rest,
+        chunk: this.#chunk,
         changed: (changed) => this.#changed(changed),
       });
       const card = new Card(upload, {

@@ -1,15 +1,16 @@
 import { Refusal } from "./calls.js";
 import { ConnectionLost } from "./transport.js";
 
-/** @import { Calls, Stored } from "./calls.js" */
+/** @import { Calls, Standing, Stored } from "./calls.js" */
 /** @import { Backoff } from "./backoff.js" */
+/** @import { ChunkSize } from "./chunksize.js" */
 
-/** Bytes a request. What arrived of a chunk that was cut is kept, so larger ones would only cost memory. */
-export const CHUNK = 8 * 1024 * 1024;
-
-/** Statuses that pass by themselves. 501, 505 and 507 don't. */
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Statuses that pass by themselves, Cloudflare's own among them. 501, 505 and 507 don't. */
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
 const PASSING_CODES = new Set(["busy", "cut"]);
+
+/** Statuses by which a proxy tells that the bytes, or the server's answer, didn't come in time. */
+const GIVEN_UP = new Set([408, 502, 504, 524]);
 
 /** The file on this side can't be read any more, or has changed since it was chosen. */
 export class SourceLost extends Error {}
@@ -30,6 +31,8 @@ export class Transfer {
   #rest;
   #observer;
   #chunk;
+  /** The last chunk, as long as nobody knows whether anything of it has arrived. */
+  #unsure = /** @type {{ offset: number, bytes: number } | null} */ (null);
   /** Where the upload is; null while only the server knows. */
   #offset = /** @type {number | null} */ (null);
   #furthest = 0;
@@ -41,10 +44,10 @@ export class Transfer {
    * @param {Backoff} collaborators.backoff
    * @param {(seconds: number, signal: AbortSignal) => Promise<void>} collaborators.rest waits
    * @param {Observer} collaborators.observer
+   * @param {ChunkSize} collaborators.chunk how much to send at once
    * @param {boolean} [collaborators.allSent] all bytes had arrived when the page was left: only the answer may be missing
-   * @param {number} [collaborators.chunk] bytes a request
    */
-  constructor({ file, calls, backoff, rest, observer, allSent = false, chunk = CHUNK }) {
+  constructor({ file, calls, backoff, rest, observer, chunk, allSent = false }) {
     this.#file = file;
     this.#calls = calls;
     this.#backoff = backoff;
@@ -71,7 +74,7 @@ export class Transfer {
     for (;;) {
       try {
         if (this.#offset === null) {
-          this.#arrived(await this.#calls.offset(signal));
+          this.#stands(await this.#calls.offset(signal));
         } else if (this.#offset < this.#file.size) {
           this.#arrived(await this.#sendFrom(this.#offset, signal));
         } else {
@@ -89,8 +92,22 @@ export class Transfer {
    * @param {AbortSignal} signal
    */
   async #sendFrom(offset, signal) {
-    const bytes = await read(this.#file.slice(offset, offset + this.#chunk));
-    return await this.#calls.chunk(offset, bytes, signal, (sent) => this.#observer.sent(offset + sent));
+    const body = await read(this.#file.slice(offset, offset + this.#chunk.bytes));
+    this.#unsure = { offset, bytes: body.byteLength };
+    const next = await this.#calls.chunk(offset, body, signal, (sent) => this.#observer.sent(offset + sent));
+    this.#unsure = null;
+    this.#chunk.passed();
+    return next;
+  }
+
+  /** @param {Standing} standing */
+  #stands({ offset, maxChunk }) {
+    this.#chunk.told(maxChunk);
+    if (this.#unsure && offset <= this.#unsure.offset) {
+      this.#chunk.lost(this.#unsure.bytes);
+    }
+    this.#unsure = null;
+    this.#arrived(offset);
   }
 
   /** @param {number} offset */
@@ -110,6 +127,10 @@ export class Transfer {
    * @param {AbortSignal} signal
    */
   async #recover(error, signal) {
+    const sent = this.#unsure?.bytes ?? 0;
+    if (signal.aborted || !givesUp(error)) {
+      this.#unsure = null;
+    }
     if (signal.aborted) {
       this.#forgetOffset();
       throw signal.reason;
@@ -123,6 +144,8 @@ export class Transfer {
       if (!grew) {
         await this.#wait(error, signal);
       }
+    } else if (isTooLargeForProxy(error) && this.#chunk.refused(sent)) {
+      this.#forgetOffset();
     } else if (passes(error)) {
       this.#forgetOffset();
       await this.#wait(error, signal);
@@ -161,6 +184,24 @@ export function passes(error) {
     return PASSING.has(error.status) || PASSING_CODES.has(error.code);
   }
   return error instanceof ConnectionLost;
+}
+
+/**
+ * Tell whether an upload may have been lost since it took too long or was too large.
+ *
+ * @param {unknown} error
+ */
+function givesUp(error) {
+  return error instanceof ConnectionLost || (error instanceof Refusal && GIVEN_UP.has(error.status));
+}
+
+/**
+ * Tell whether something before the server takes no request so large; the server itself gives a reason in its words.
+ *
+ * @param {unknown} error
+ */
+function isTooLargeForProxy(error) {
+  return error instanceof Refusal && error.status === 413 && error.code === "";
 }
 
 /**

@@ -63,7 +63,7 @@ export class Unfinished {
    */
   async #offset(known) {
     try {
-      return await new Calls(known, this.#send).offset(new AbortController().signal);
+      return (await new Calls(known, this.#send).offset(new AbortController().signal)).offset;
     } catch (error) {
       return error instanceof Refusal && error.code === "other_upload" ? 0 : known.sent;
     }

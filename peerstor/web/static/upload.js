@@ -5,6 +5,7 @@ import { Progress } from "./progress.js";
 import { insist, SourceLost, Transfer } from "./resumable.js";
 
 /** @import { Identity, Stored } from "./calls.js" */
+/** @import { ChunkSize } from "./chunksize.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Send } from "./transport.js" */
 
@@ -43,6 +44,7 @@ export class Upload {
   #memory;
   #send;
   #rest;
+  #chunk;
   #changed;
   #controller = new AbortController();
   #calls = /** @type {Calls | null} */ (null);
@@ -60,14 +62,16 @@ export class Upload {
    * @param {Memory} parts.memory
    * @param {Send} parts.send
    * @param {(seconds: number, signal: AbortSignal) => Promise<void>} parts.rest
+   * @param {ChunkSize} parts.chunk how much to send at once
    * @param {(upload: Upload) => void} parts.changed called after each change
    */
-  constructor({ file, folder, memory, send, rest, changed }) {
+  constructor({ file, folder, memory, send, rest, chunk, changed }) {
     this.file = file;
     this.#folder = folder;
     this.#memory = memory;
     this.#send = send;
     this.#rest = rest;
+    this.#chunk = chunk;
     this.#changed = changed;
   }
 
@@ -145,6 +149,7 @@ export class Upload {
       calls,
       backoff: new Backoff(),
       rest: this.#rest,
+      chunk: this.#chunk,
       allSent: size > 0 && this.#memory.sent(this.identity) === size,
       observer: {
         sent: (bytes) => this.#moved(bytes),

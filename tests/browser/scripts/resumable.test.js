@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Backoff } from "../../../peerstor/web/static/backoff.js";
 import { Calls, Refusal } from "../../../peerstor/web/static/calls.js";
+import { ChunkSize } from "../../../peerstor/web/static/chunksize.js";
 import { Transfer } from "../../../peerstor/web/static/resumable.js";
 import { ConnectionLost } from "../../../peerstor/web/static/transport.js";
 
@@ -79,7 +80,7 @@ function transfer(server, { allSent, rest } = {}) {
     backoff: new Backoff(() => 0.5),
     rest: rest ?? (async (seconds) => void waited.push(seconds)),
     observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
-    chunk: 4,
+    chunk: new ChunkSize(4),
     allSent,
   });
   return { run: () => made.run(new AbortController().signal), made, waited };
