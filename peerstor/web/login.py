@@ -24,10 +24,6 @@ _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """An address on this server: one that begins with `//` or `/\\` is another server's to a browser."""
 
 
-_END = re.compile(r"[?#]")
-"""Where an address's path is over."""
-
-
 class LoginFace:
     """Gives a session for a token, and takes it back."""
 
@@ -104,13 +100,16 @@ class LoginFace:
 
         :raise BadRequest: it doesn't.
         """
-        inside = _LOCAL.fullmatch(target) and target.startswith(f"{self._links.base}/")
-        # A browser takes dots as steps also where they are escaped, and would step out of the base.
-        if target and (
-            not inside or any(unquote(part) in (".", "..") for part in _END.split(target)[0].split("/"))
-        ):
+        inside = _LOCAL.fullmatch(target) and target.startswith(f"{self._links.base}/") and not _steps(target)
+        if target and not inside:
             raise BadRequest("next must be an address of this server.")
         return target
+
+
+def _steps(address: str) -> bool:
+    """Tell whether a browser would step up on the way, which may lead out of the base; escaped dots are dots to it."""
+    path = re.split(r"[?#]", address)[0]
+    return any(unquote(segment) in (".", "..") for segment in path.split("/"))
 
 
 def _go(request: StreamingRequest, address: str) -> bytes:
