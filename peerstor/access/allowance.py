@@ -29,10 +29,10 @@ class Allowance:
 
     def left(self, share: Share) -> int | None:
         """Tell how many bytes may still come, beside those that are reserved; None for any amount."""
-        if share.max_bytes is None:
-            return None
         present = self._shares.get(share.id) or share
-        return max(0, (present.max_bytes or 0) - present.bytes - self._held.get(share.id, 0))
+        if present.max_bytes is None:
+            return None
+        return max(0, present.max_bytes - present.bytes - self._held.get(share.id, 0))
 
     def reserve(self, share: Share, count: int) -> Reservation:
         """Reserve bytes for one upload; `settle` follows.
@@ -58,18 +58,29 @@ class Allowance:
         reservation.held += count
         self._held[share.id] = self._held.get(share.id, 0) + count
 
-    async def settle(self, reservation: Reservation, used: int) -> None:
+    def use(self, reservation: Reservation, used: int) -> None:
+        """Count what was used of a reservation; `settle`, which still follows, makes it durable.
+
+        :param used: bytes.
+        """
+        self._free(reservation, used)
+        self._shares.count_bytes(reservation.share_id, used)
+
+    async def settle(self, reservation: Reservation, used: int = 0) -> None:
         """Count, durably, what was used of a reservation, and give the rest back.
 
-        :param used: bytes; 0 when nothing of the upload was kept.
+        :param used: bytes, beside those that `use` was told of; 0 when nothing more of the upload was kept.
         :raise NoSpace, StorageUnavailable: it is counted, and not written down yet.
         """
-        held, reservation.held = reservation.held, 0
-        rest = self._held[reservation.share_id] - held
+        if used:
+            self.use(reservation, used)
+        self._free(reservation, reservation.held)
+        await self._shares.save()
+
+    def _free(self, reservation: Reservation, count: int) -> None:
+        reservation.held -= count
+        rest = self._held.get(reservation.share_id, 0) - count
         if rest:
             self._held[reservation.share_id] = rest
         else:
-            del self._held[reservation.share_id]
-        if used:
-            self._shares.count_bytes(reservation.share_id, used)
-            await self._shares.save()
+            self._held.pop(reservation.share_id, None)

@@ -26,12 +26,14 @@ class Chunk:
     :ivar length: how many they are, where that is known.
     :ivar limit: the largest size, in bytes, that the file may reach.
     :ivar digests: what the client says that they add up to; none where it says nothing.
+    :ivar kept: told how many of them the upload keeps, before it is anybody else's.
     """
 
     source: IByteSource
     length: int | None
     limit: int | None
     digests: Sequence[Digest] = ()
+    kept: Callable[[int], None] = lambda _: None
 
 
 class Appender:
@@ -77,7 +79,7 @@ class Appender:
             fault = await self._fault(upload, error)
             raise fault from error
         finally:
-            await self._settle(upload, sink.written, fault)
+            await self._settle(upload, chunk, sink.written, fault)
 
     async def _take_whole(self, holder: Holder, upload: Upload, chunk: Chunk) -> None:
         """Take a chunk of which nothing counts before all of it is there and checked.
@@ -104,7 +106,7 @@ class Appender:
             fault = await self._fault(upload, error)
             raise fault from error
         finally:
-            await self._settle(upload, sink.written if good else begin, fault)
+            await self._settle(upload, chunk, sink.written if good else begin, fault)
             if not good and upload.part is part:
                 await self._cut_back(upload, begin)
         await self._follow(upload)
@@ -133,10 +135,11 @@ class Appender:
         assert upload.part is not None
         return await self._disk.fault_of_write(error, upload.part.free)
 
-    async def _settle(self, upload: Upload, written: int, fault: Fault | None) -> None:
+    async def _settle(self, upload: Upload, chunk: Chunk, written: int, fault: Fault | None) -> None:
         """Record how far an upload has come, and forget what is in memory where the disk failed."""
         record, mark = upload.record, upload.mark
         assert record is not None
+        chunk.kept(written - upload.settled)
         upload.settled = written
         upload.record = evolve(record, offset=written, touched=self._wall())
         await self._shelf.tell(self._ledger.note, record.id, offset=written, touched=upload.record.touched)

@@ -224,6 +224,7 @@ class Engine:
         fingerprint: str | None = None,
         session: str | None = None,
         digests: Sequence[Digest] = (),
+        kept: Callable[[int], None] = lambda _: None,
     ) -> int:
         """Take the next bytes of an upload, or at offset 0 the first ones.
 
@@ -233,6 +234,8 @@ class Engine:
         :param session: what this client's calls have in common: it takes its own older call's place at once.
         :param digests: what the bytes of `source` are said to add up to. Where anything is said, none of them
             counts before all of them are there and checked.
+        :param kept: told, also of a body that breaks off, how many bytes the upload keeps of it, while no other
+            call can have changed it yet.
         :return: the new offset; all bytes before it are in the part file.
         :raise DigestMismatch: they add up to something else; the upload is where it was.
         :raise OffsetMismatch: the upload is at another offset; nothing has changed.
@@ -243,7 +246,7 @@ class Engine:
         :raise BodyCut: the body ended before its end; what arrived is kept, unless it had to be checked.
         """
         holder, stated = Holder(session=session), Stated(size, fingerprint, session)
-        work = self._resumable.append(holder, key, offset, source, length, stated, digests)
+        work = self._resumable.append(holder, key, offset, source, length, stated, digests, kept)
         return await self._appending.run(work, holder)
 
     async def complete(
@@ -276,8 +279,12 @@ class Engine:
         work = self._resumable.complete(holder, key, size, conflict, may_replace, stated, digest, address)
         return await self._running.run(work, holder)
 
-    async def abandon(self, key: UploadKey, *, session: str | None = None) -> bool:
-        """Drop a partial upload; False when there was none. Raises Busy while another makes progress."""
+    async def abandon(self, key: UploadKey, *, session: str | None = None) -> int | None:
+        """Drop a partial upload.
+
+        :return: how many bytes it had; None when there was none.
+        :raise Busy: another makes progress.
+        """
         holder = Holder(brief=True, session=session)
         return await self._running.run(self._resumable.abandon(holder, key, Stated(session=session)), holder)
 

@@ -89,6 +89,7 @@ class Resumable:
         length: int | None,
         stated: Stated,
         digests: Sequence[Digest],
+        kept: Callable[[int], None],
     ) -> int:
         """See `Engine.append`."""
         _check(key, stated)
@@ -99,7 +100,7 @@ class Resumable:
             limit = self._check_room(upload, visit, length, stated)
             await self._begin(upload, stated)
             holder.check()
-            await self._take(holder, upload, Chunk(source, length, limit, digests))
+            await self._take(holder, upload, Chunk(source, length, limit, digests, kept))
             return upload.settled
 
     async def complete(
@@ -137,15 +138,16 @@ class Resumable:
         self._announce(done, key.principal, address)
         return done
 
-    async def abandon(self, holder: Holder, key: UploadKey, stated: Stated) -> bool:
+    async def abandon(self, holder: Holder, key: UploadKey, stated: Stated) -> int | None:
         """See `Engine.abandon`."""
         _check(key, stated)
         async with self._shelf.held(key, holder) as (upload, _):
             if upload.partial is None:
-                return False
+                return None
+            dropped = upload.offset
             await self._shelf.drop(upload)
             self._counts.abandoned += 1
-            return True
+            return dropped
 
     async def recover(self, key: UploadKey) -> None:
         """Finish what a crash cut off; where that cannot be done now, it is when somebody asks for the upload."""

@@ -49,10 +49,9 @@ class ShareChunksFace:
         key = _key(request, admission)
         following = await self._uploads.append(
             visit_of(request).share,
-            key,
             source=IByteSource(request.body),
             length=request.body.length,
-            append=lambda source: self._calls.chunk(request, key, source),
+            append=lambda source, kept: self._calls.chunk(request, key, source, kept),
         )
         return answer(request, {"nextOffset": following})
 
@@ -73,7 +72,7 @@ class ShareChunksFace:
         """Drop what has arrived; its bytes may be sent again."""
         key = _key(request, admission)
         abandoned = await self._uploads.give_back(
-            visit_of(request).share, key, lambda: self._calls.abandon(request, key)
+            visit_of(request).share, lambda: self._calls.abandon(request, key)
         )
         return answer(request, {"status": "ok", "abandoned": abandoned})
 

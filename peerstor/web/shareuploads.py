@@ -6,7 +6,7 @@ from typing import Any
 from peerstor.access.allowance import Allowance, Reservation
 from peerstor.access.share import Delivery, Share
 from peerstor.access.shares import Shares
-from peerstor.errors import Fault, QuotaExceeded
+from peerstor.errors import QuotaExceeded
 from peerstor.http.formparts import FilePart
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IAudit, IByteSource
@@ -14,7 +14,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Conflict
 from peerstor.uploads.digests import Digest
 from peerstor.uploads.engine import Engine
-from peerstor.uploads.records import Completed, UploadKey
+from peerstor.uploads.records import Completed
 from peerstor.uploads.tasks import detached
 from peerstor.web.forms import Form, Forms
 from peerstor.web.metered import Metered
@@ -87,32 +87,31 @@ class ShareUploads:
     async def append(
         self,
         share: Share,
-        key: UploadKey,
         *,
         source: IByteSource,
         length: int | None,
-        append: Callable[[IByteSource], Awaitable[int]],
+        append: Callable[[IByteSource, Callable[[int], None]], Awaitable[int]],
     ) -> int:
         """Take the next bytes of a resumable upload.
 
-        :param append: takes them from a source, and gives the offset behind them.
+        :param append: takes them from a source, tells how many are kept, also where it fails, and gives the offset
+            behind them.
         :raise QuotaExceeded, TooLarge: as `Allowance.reserve`; and whatever `append` raises.
         """
-        return await detached(self._append(share, key, source, length, append))
+        return await detached(self._append(share, source, length, append))
 
-    async def give_back(self, share: Share, key: UploadKey, abandon: Callable[[], Awaitable[bool]]) -> bool:
+    async def give_back(self, share: Share, abandon: Callable[[], Awaitable[int | None]]) -> bool:
         """Abandon a resumable upload, and let its bytes be sent again.
 
-        :param abandon: does the first, and tells whether there was one.
+        :param abandon: does the first, and tells how many bytes there were; None where there was no upload.
         """
 
         async def give_back() -> bool:
-            offset = await self._engine.offset(key)
-            abandoned = await abandon()
-            if abandoned and offset:
-                self._shares.count_bytes(share.id, -offset)
+            dropped = await abandon()
+            if dropped:
+                self._shares.count_bytes(share.id, -dropped)
                 await self._shares.save()
-            return abandoned
+            return dropped is not None
 
         return await detached(give_back())
 
@@ -163,28 +162,17 @@ class ShareUploads:
     async def _append(
         self,
         share: Share,
-        key: UploadKey,
         source: IByteSource,
         length: int | None,
-        append: Callable[[IByteSource], Awaitable[int]],
+        append: Callable[[IByteSource, Callable[[int], None]], Awaitable[int]],
     ) -> int:
-        before = await self._engine.offset(key)
         reservation = self._allowance.reserve(share, length or 0)
-        counted = _Counted(self._allowance, share, reservation)
+        metered = _Counted(self._allowance, share, reservation).metered(source)
         try:
-            return await append(counted.metered(source))
+            # Counted at that very moment: whoever abandons the upload next is given back what was counted.
+            return await append(metered, lambda kept: self._allowance.use(reservation, kept))
         finally:
-            kept = await self._kept(key, before, counted.taken)
-            await self._allowance.settle(reservation, kept)
-
-    async def _kept(self, key: UploadKey, before: int, taken: int) -> int:
-        """Tell how many of the bytes that were taken count: of a body that broke off, what arrived is kept."""
-        if not taken:
-            return 0
-        try:
-            return min(taken, max(0, await self._engine.offset(key) - before))
-        except Fault:  # then rather too many than too few
-            return taken
+            await self._allowance.settle(reservation)
 
     async def deliver(
         self,

@@ -38,10 +38,17 @@ class UploadCalls:
         most = self._max_request()
         return {"offset": offset} if most is None else {"offset": offset, "maxChunk": most}
 
-    async def chunk(self, request: StreamingRequest, key: UploadKey, source: IByteSource) -> int:
+    async def chunk(
+        self,
+        request: StreamingRequest,
+        key: UploadKey,
+        source: IByteSource,
+        kept: Callable[[int], None] = lambda _: None,
+    ) -> int:
         """Take the next bytes; give the offset behind them.
 
         :param source: of the request's body.
+        :param kept: told how many of them are kept (`Engine.append`).
         """
         offset, size = required_number(request, b"offset"), number(request, b"size")
         refuse_coding(request.requestHeaders)
@@ -54,6 +61,7 @@ class UploadCalls:
             fingerprint=_text(request, b"fingerprint"),
             session=_text(request, b"session"),
             digests=sent_digests(request.requestHeaders, CONTENT),
+            kept=kept,
         )
 
     async def complete(
@@ -82,8 +90,8 @@ class UploadCalls:
             address=request.remote,
         )
 
-    async def abandon(self, request: StreamingRequest, key: UploadKey) -> bool:
-        """Drop what has arrived; tell whether there was anything."""
+    async def abandon(self, request: StreamingRequest, key: UploadKey) -> int | None:
+        """Drop what has arrived; tell how many bytes that was, and None where there was no upload."""
         return await self._engine.abandon(key, session=_text(request, b"session"))
 
 

@@ -61,7 +61,7 @@ class UploadsFace:
     async def abandon(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Drop what has arrived."""
         abandoned = await self._calls.abandon(request, _key(request, admission))
-        return answer(request, {"status": "ok", "abandoned": abandoned})
+        return answer(request, {"status": "ok", "abandoned": abandoned is not None})
 
 
 def _key(request: StreamingRequest, admission: Admission) -> UploadKey:

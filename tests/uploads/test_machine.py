@@ -183,7 +183,8 @@ class Uploads(RuleBasedStateMachine):
     def abandon(self, name: bytes) -> None:
         """Abandoning drops a partial upload and nothing else."""
         model = self.models[name]
-        assert self.do(self.engine.abandon(key(name))) is (model.data is not None)
+        dropped = self.do(self.engine.abandon(key(name)))
+        assert dropped == (None if model.data is None else len(model.data))
         model.data, model.synced = None, 0
 
     @rule()

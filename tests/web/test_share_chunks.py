@@ -109,6 +109,39 @@ class Limited(Resuming):
         self.assertEqual(self.told()["bytes"], 0)
         self.assertEqual(self.call("chunk", "name=f&offset=0", b"1234567890").status, 200)
 
+    def test_abandoned_while_it_comes(self) -> None:
+        """Bytes are given back once they were counted: whoever abandons what is still coming gains nothing."""
+        self.assertEqual(self.ask("PUT", f"{self.address}/real", b"12345678").status, 201)
+        for _ in range(3):
+            channel, wire = self.house.connect()
+            head = f"POST {self.address}/upload/chunk?name=f&offset=0&session=s HTTP/1.1\r\nHost: localhost\r\n"
+            channel.dataReceived(f"{head}User-Agent: ann\r\nContent-Length: 2\r\n\r\n1".encode())
+            self.assertEqual(self.call("abandon", "name=f&session=s").json["abandoned"], True)
+            self.house.settle()
+            self.assertIn(b" 409 ", wire.value())
+            channel.connectionLost(Failure(ConnectionError()))
+            self.assertEqual(self.told()["bytes"], 8)
+
+    def test_completed_while_it_comes(self) -> None:
+        """What is published before the call that brought it has ended counts."""
+        channel, _ = self.house.connect()
+        head = f"POST {self.address}/upload/chunk?name=f&offset=0&session=s HTTP/1.1\r\nHost: localhost\r\n"
+        channel.dataReceived(f"{head}User-Agent: ann\r\nContent-Length: 10\r\n\r\n123456789".encode())
+        self.assertEqual(self.call("complete", "name=f&size=9&session=s").status, 200)
+        self.house.settle()
+        channel.connectionLost(Failure(ConnectionError()))
+        self.assertEqual(self.told()["bytes"], 9)
+
+    def test_limit_of_now(self) -> None:
+        """A limit that its maker sets, moves or takes away holds for what is coming already."""
+        channel, wire = self.house.connect()
+        head = f"PUT {self.address}/f HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        channel.dataReceived(head.encode() + b"5\r\n12345\r\n")
+        self.api("PATCH", f"/{self.id}", {"max_bytes": None})
+        channel.dataReceived(b"a\r\n1234567890\r\n0\r\n\r\n")
+        self.house.settle()
+        self.assertIn(b" 201 ", wire.value())
+
     def test_gone_before_the_answer(self) -> None:
         """Whoever leaves as soon as the last byte is sent has sent it all the same."""
         channel, _ = self.house.connect()
