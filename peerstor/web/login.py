@@ -107,7 +107,7 @@ class LoginFace:
 
 
 def _steps(address: str) -> bool:
-    """Tell whether a browser would step up on the way, which may lead out of the base; escaped dots are dots to it."""
+    """Tell whether a browser would step up on the way, out of the base perhaps; it takes escaped dots for dots."""
     path = re.split(r"[?#]", address)[0]
     return any(unquote(segment) in (".", "..") for segment in path.split("/"))
 
