@@ -22,7 +22,14 @@ WAITING_AT_MOST_FROM_ONE = 8
 """Answers that wait at once, over all and from one address; more guesses are refused unheard."""
 
 REMEMBERED = 10_000
-"""Sources of guesses that are remembered; beyond, the one that has been quiet longest is forgotten."""
+"""Sources of guesses that are remembered; beyond, the one that has been quiet longest is forgotten. As many that
+have shown a right secret are."""
+
+REPEATED = 8
+"""The last wrong secrets of a source, which are known again: a program that goes on with an old one doesn't guess."""
+
+PROVED_FOR = 86400.0
+"""Seconds for which whoever has shown a right secret is listened to whatever comes from their address."""
 
 
 @define
@@ -30,12 +37,23 @@ class _Source:
     failures: int
     last: float
     waiting: int = 0
+    deaf_until: float = 0.0
+    wrong: tuple[int, ...] = ()
+
+    def guessed(self, secret: bytes, until: float) -> None:
+        """Be deaf for some time, unless the secret came a moment ago already."""
+        known = hash(secret)  # under a key of this process
+        if known not in self.wrong:
+            self.wrong = (*self.wrong[-REPEATED + 1 :], known)
+            self.deaf_until = max(self.deaf_until, until)
 
 
 class Throttle:
     """Counts wrong secrets by where they come from and what they are for.
 
-    It never stands in the way of a right secret: it is asked only after one has proved wrong.
+    A right secret never waits. So whoever doesn't wait for the answer either would know a wrong one by that, and
+    could try thousands in a second: secrets that people choose are looked at only where `check` lets them pass. It
+    does everywhere but where somebody is guessing just now, and there too for what has been right before.
     """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
@@ -45,26 +63,54 @@ class Throttle:
         """
         self._seconds = seconds
         self._sources: OrderedDict[str, _Source] = OrderedDict()
+        self._proved: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._waiting = 0
 
-    def begin(self, address: str, accounts: Sequence[str] = ()) -> float:
+    def check(self, address: str, account: str) -> None:
+        """Let a secret that somebody chose be looked at, or not.
+
+        :param address: whence it came.
+        :param account: what it is to open.
+        :raise TooMany: the answer to another wrong one from there would still wait, whether anybody waits for it
+            or not. Right or wrong, this one is refused unheard.
+        """
+        now, name = self._seconds(), _names(address, ())[0]
+        source = self._sources.get(name)
+        if source is None or now >= source.deaf_until:
+            return
+        if now - self._proved.get((name, account), -PROVED_FOR) >= PROVED_FOR:
+            raise TooMany(retry_after=int(SLOWEST))
+
+    def proved(self, address: str, account: str) -> None:
+        """Take note of a right secret that somebody chose."""
+        key = _names(address, ())[0], account
+        self._proved[key] = self._seconds()
+        self._proved.move_to_end(key)
+        if len(self._proved) > REMEMBERED:
+            self._proved.popitem(last=False)
+
+    def begin(self, address: str, accounts: Sequence[str] = (), *, secret: bytes = b"") -> float:
         """Take note of a wrong secret, and tell how long its answer is to wait; `end` follows when it is over.
 
         :param address: whence it came.
         :param accounts: what it was to open, where that is one thing of several.
+        :param secret: the wrong one itself; nothing of it is kept that tells it.
         :return: seconds.
-        :raise TooMany: as many answers wait as may; this one isn't noted, and `end` must not follow.
+        :raise TooMany: as many answers wait as may, and `end` must not follow.
         """
         now = self._seconds()
         sources = [self._source(name, now) for name in _names(address, accounts)]
         if self._waiting >= WAITING_AT_MOST or sources[0].waiting >= WAITING_AT_MOST_FROM_ONE:
+            sources[0].guessed(secret, now + SLOWEST)
             raise TooMany(retry_after=int(SLOWEST))
         for source in sources:
             source.failures += 1
             source.last = now
         sources[0].waiting += 1
         self._waiting += 1
-        return max(_delay(source.failures) for source in sources)
+        delay = max(_delay(source.failures) for source in sources)
+        sources[0].guessed(secret, now + delay)
+        return delay
 
     def end(self, address: str) -> None:
         """Take note that an answer no longer waits."""

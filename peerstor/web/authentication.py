@@ -16,6 +16,9 @@ from peerstor.interfaces import IAudit
 from peerstor.web.cookies import cookie_of
 from peerstor.web.credentials import credentials_of
 
+_SIGN_IN = "sign-in"
+"""What tokens are to open, to the throttle."""
+
 
 class Authentication:
     """Tells principals by what their requests came with.
@@ -120,15 +123,12 @@ class Authentication:
 
     async def _known(self, request: StreamingRequest, secret: bytes) -> Principal:
         """Tell whose secret it is; whoever comes with a wrong one waits."""
-        if self._keyring.owner.has(secret):
-            identity = self._keyring.owner.identity
-        else:
-            token = self._keyring.tokens.find(secret)
-            identity = None if token is None else token.identity
+        token = self._keyring.tokens.find(secret)
+        identity = self._owner(request, secret) if token is None else token.identity
         principal = self._principal(identity, identity)
         if principal is not None:
             return principal
-        delay = self._throttle.begin(request.remote, ("sign-in",))
+        delay = self._throttle.begin(request.remote, (_SIGN_IN,), secret=secret)
         try:
             self._audit.note("login_failed", principal="-", address=request.remote)
             if delay:
@@ -136,6 +136,17 @@ class Authentication:
         finally:
             self._throttle.end(request.remote)
         raise LoginNeeded()
+
+    def _owner(self, request: StreamingRequest, secret: bytes) -> str | None:
+        """Tell whether it is the owner's secret: the only one that somebody chose, and so that can be guessed."""
+        owner = self._keyring.owner
+        if not owner.wanted:
+            return None
+        self._throttle.check(request.remote, _SIGN_IN)
+        if not owner.has(secret):
+            return None
+        self._throttle.proved(request.remote, _SIGN_IN)
+        return owner.identity
 
     def _principal(self, identity: str | None, credential: str | None) -> Principal | None:
         """Give who holds a credential; signing in takes nothing away that everybody has."""

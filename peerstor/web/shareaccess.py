@@ -71,6 +71,7 @@ class ShareAccess:
             if secret is None:
                 raise PasswordNeeded()
             await self.check(request, share, secret)
+            share = self._unchanged(share)
         if ticket is not None and known:
             visitor = self._tickets.visit_with(ticket)
         else:
@@ -89,6 +90,15 @@ class ShareAccess:
             raise NotFound()
         return share
 
+    def _unchanged(self, share: Share) -> Share:
+        """Look again whether a share holds: it may have ended, or got another password, while one was looked at."""
+        found = self._shares.find(share.id)
+        if found is None:
+            raise NotFound()
+        if found.password != share.password:
+            raise PasswordNeeded()
+        return found
+
     async def check(self, request: StreamingRequest, share: Share, password: bytes) -> None:
         """Let a right password pass; whoever comes with a wrong one waits.
 
@@ -97,9 +107,11 @@ class ShareAccess:
         """
         if share.password is None:
             return
+        self._throttle.check(request.remote, share.identity)
         if await self._passwords.right(share.password, password.decode("utf-8", "replace")):
+            self._throttle.proved(request.remote, share.identity)
             return
-        delay = self._throttle.begin(request.remote, (share.identity,))
+        delay = self._throttle.begin(request.remote, (share.identity,), secret=password)
         try:
             self._audit.note("share_password_failed", principal=share.name, address=request.remote)
             if delay:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.access.throttle import (
     FORGOTTEN_AFTER,
     FREE,
+    PROVED_FOR,
     REMEMBERED,
     SLOWEST,
     WAITING_AT_MOST,
@@ -65,6 +66,63 @@ class ThrottleTests(SynchronousTestCase):
         self.throttle.begin("192.0.2.2")
         self.throttle.end("192.0.2.1")
         self.throttle.begin("192.0.2.1")
+
+    def deaf(self, address: str = "192.0.2.1", account: str = "a") -> bool:
+        """Tell whether what comes from there isn't even looked at."""
+        try:
+            self.throttle.check(address, account)
+        except TooMany:
+            return True
+        return False
+
+    def guess_anew(self, number: int, address: str = "192.0.2.1") -> None:
+        """Try another secret, and leave without waiting for the answer; what isn't heard isn't tried."""
+        if not self.deaf(address):
+            self.throttle.begin(address, ("a",), secret=b"%d" % number)
+            self.throttle.end(address)
+
+    def test_guesser_who_does_not_wait(self) -> None:
+        """Leaving before the answer gains nothing: nobody listens until its time, and then to one more guess."""
+        for number in range(100):
+            self.guess_anew(number)
+        self.assertTrue(self.deaf())
+        self.assertFalse(self.deaf("192.0.2.2"))
+        heard = 0
+        for number in range(1000):
+            self.clock.advance(0.1)
+            heard += not self.deaf()
+            self.guess_anew(100 + number)
+        self.assertLessEqual(heard, 5 + 100 / SLOWEST)
+
+    def test_guesser_who_fills_the_places(self) -> None:
+        """Nor does having as many answers wait as may, so that the next guess is refused at once."""
+        for _ in range(WAITING_AT_MOST_FROM_ONE):
+            self.throttle.begin("192.0.2.1", secret=b"always the same")
+        self.assertRaises(TooMany, self.throttle.begin, "192.0.2.1", secret=b"another")
+        self.assertTrue(self.deaf())
+
+    def test_old_secret_again_and_again(self) -> None:
+        """A program that goes on with a secret that was right once keeps nobody beside it from being heard."""
+        for _ in range(100):
+            self.guess_anew(1)
+        self.assertFalse(self.deaf())
+
+    def test_proved(self) -> None:
+        """What was right from an address goes on to be heard there, for that and for a day."""
+        self.throttle.proved("192.0.2.1", "a")
+        for number in range(100):
+            self.throttle.begin("192.0.2.1", secret=b"%d" % number)
+            self.throttle.end("192.0.2.1")
+        self.assertEqual((self.deaf(), self.deaf(account="b")), (False, True))
+        self.clock.advance(PROVED_FOR)
+        self.throttle.begin("192.0.2.1", secret=b"x")
+        self.assertFalse(self.deaf(account="b"))  # the guesser was quiet for long enough
+
+    def test_proofs_are_bounded(self) -> None:
+        """A crowd that comes with right secrets makes it forget the first of them."""
+        for number in range(REMEMBERED + 50):
+            self.throttle.proved(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", "a")
+        self.assertEqual(len(self.throttle._proved), REMEMBERED)
 
     def test_waiting_in_all_is_bounded(self) -> None:
         """Many addresses together hold no more than a bounded number of answers up."""

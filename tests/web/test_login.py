@@ -3,6 +3,7 @@
 import base64
 from urllib.parse import quote, urlencode
 
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.access.rights import Right
@@ -322,10 +323,30 @@ class Guessing(Closed):
         for _, wire in waiting:
             self.assertTrue(wire.value().startswith(b"HTTP/1.1 401 "))
 
+    def test_guesser_who_does_not_wait(self) -> None:
+        """The owner's secret is looked at no oftener because guessers leave at once; other tokens are no guess."""
+        ann = bearer(self.house.keyring.tokens.add("ann", Right.READ, (), None))
+        self.house.clock.advance(1)
+        for number in range(FREE + 1):
+            self.leave_at_once(f"guess {number}")
+        for secret in (SECRET, "another guess"):
+            self.assertEqual(self.get("/a.txt", bearer(secret)).status, 429)
+            self.assertEqual(self.sign_in(secret).status, 429)
+        self.assertEqual(self.get("/a.txt", ann).status, 200)
+        self.house.clock.advance(5)
+        self.assertEqual(self.get("/a.txt", bearer(SECRET)).status, 200)
+        for number in range(FREE + 1):
+            self.leave_at_once(f"later guess {number}")
+        self.assertEqual(self.get("/a.txt", bearer(SECRET)).status, 200)
+
+    def leave_at_once(self, secret: str) -> None:
+        channel, _ = self.house.connect()
+        head = f"GET /a.txt HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n\r\n"
+        channel.dataReceived(head.encode())
+        channel.connectionLost(Failure(ConnectionError()))
+
     def test_client_that_leaves(self) -> None:
         """A guesser that doesn't wait for the answer frees its place."""
-        from twisted.python.failure import Failure
-
         for _ in range(3 * WAITING_AT_MOST_FROM_ONE):
             channel, _ = self.house.connect()
             channel.dataReceived(b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer guess\r\n\r\n")

@@ -1,6 +1,9 @@
 """Shares with a password."""
 
+from twisted.python.failure import Failure
+
 from peerstor.access.throttle import FREE
+from tests.fakes import HeldThreads, ImmediateThreads
 from tests.web.sharing import FORM, HTML, SharingCase, basic
 
 PASSWORD = "s\u00e9same"
@@ -68,6 +71,18 @@ class Locked(SharingCase):
         self.house.clock.advance(5)
         self.assertTrue(wire.value().startswith(b"HTTP/1.1 401"))
 
+    def test_guesser_who_does_not_wait(self) -> None:
+        """While the answer to a guess is due, no other password from there is looked at, right or wrong."""
+        for number in range(FREE):
+            self.assertEqual(self.get(self.file, basic(f"wrong {number}")).status, 401)
+        channel, _ = self.house.connect()
+        head = f"GET {self.file} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic('more')['Authorization']}\r\n\r\n"
+        channel.dataReceived(head.encode())
+        channel.connectionLost(Failure(ConnectionError()))
+        self.assertEqual(self.get(self.file, basic(PASSWORD)).status, 429)
+        self.house.clock.advance(5)
+        self.assertEqual(self.get(self.file, basic(PASSWORD)).status, 200)
+
     def test_changed(self) -> None:
         """Changing the password ends the tickets; taking it away opens the share."""
         ticket = self.cookie(self.unlock(self.address, PASSWORD))
@@ -79,6 +94,21 @@ class Locked(SharingCase):
         self.assertEqual(self.get(self.file, basic("other")).status, 200)
         self.api("PATCH", f"/{self.id}", {"password": None})
         self.assertEqual(self.get(self.file).status, 200)
+
+    def test_ended_while_it_is_looked_at(self) -> None:
+        """A right password opens nothing that was revoked, or got another one, before it was found right."""
+        for method, body, status in (("PATCH", {"password": None}, b" 401 "), ("DELETE", None, b" 404 ")):
+            passwords, held = self.house.share_links.passwords, HeldThreads()
+            address = self.share(password=PASSWORD)
+            self.patch(passwords, "_threads", held)
+            channel, wire = self.house.connect()
+            head = f"GET {address}/a.txt HTTP/1.1\r\nHost: localhost\r\n"
+            channel.dataReceived(f"{head}Authorization: {basic(PASSWORD)['Authorization']}\r\n\r\n".encode())
+            self.assertLess(self.api(method, f"/{self.id}", body).status, 300)
+            held.release_all()
+            self.house.settle()
+            self.assertIn(status, wire.value())
+            self.patch(passwords, "_threads", ImmediateThreads())
 
     def test_other_share(self) -> None:
         """A ticket opens one share only."""
