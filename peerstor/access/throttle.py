@@ -26,7 +26,7 @@ REMEMBERED = 10_000
 have shown a right secret are."""
 
 REPEATED = 8
-"""The last wrong secrets of a source, which are known again: a program that goes on with an old one doesn't guess."""
+"""The last wrong secrets of a source that are known again: a program that repeats an old one doesn't guess."""
 
 PROVED_FOR = 86400.0
 """Seconds for which whoever has shown a right secret is listened to whatever comes from their address."""
