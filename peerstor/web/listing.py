@@ -91,10 +91,13 @@ class Listings:
         self._threads = threads
         self._pages = pages
 
-    async def answer(self, request: StreamingRequest, admission: Admission, links: Links) -> bytes:
+    async def answer(
+        self, request: StreamingRequest, admission: Admission, links: Links, *, note: str = ""
+    ) -> bytes:
         """Answer GET or HEAD of a folder that exists.
 
         :param links: of the view that it is shown in.
+        :param note: what stands above its entries on the page.
         :raise BadNumber, BadRequest: a parameter isn't one of those known.
         :raise NotFound: the folder vanished meanwhile.
         """
@@ -108,7 +111,7 @@ class Listings:
             request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         if request.method == b"HEAD":  # nobody sees the entries, so nobody walks them
             return b""
-        body, following = await self._threads.run(self._render, wanted, admission, links)
+        body, following = await self._threads.run(self._render, wanted, admission, links, note)
         if following is not None:
             target = f"{links.to(admission.path)}{wanted.query(cursor=following)}"
             request.setHeader(b"link", f'<{target}>; rel="next"'.encode())
@@ -131,7 +134,7 @@ class Listings:
         request.setHeader(b"content-length", b"%d" % len(body))
         return body
 
-    def _render(self, wanted: Wanted, admission: Admission, links: Links) -> tuple[bytes, str | None]:
+    def _render(self, wanted: Wanted, admission: Admission, links: Links, note: str) -> tuple[bytes, str | None]:
         path = admission.path
         page = list_page(
             self._sandbox,
@@ -146,10 +149,10 @@ class Listings:
         elif wanted.form == "text/plain":
             body = "".join(f"{href}\n" for href, _ in _linked(path, page, links)).encode()
         else:
-            body = self._html(page, wanted, admission, links)
+            body = self._html(page, wanted, admission, links, note)
         return body, page.next
 
-    def _html(self, page: Page, wanted: Wanted, admission: Admission, links: Links) -> bytes:
+    def _html(self, page: Page, wanted: Wanted, admission: Admission, links: Links, note: str) -> bytes:
         path = admission.path
         share_page = _share_page(path, links) if admission.may(Right.SHARE) else None
         return self._pages.render(
@@ -160,6 +163,7 @@ class Listings:
             rows=rows(_linked(path, page, links), share_page=share_page),
             share_page=share_page,
             columns=_columns(wanted),
+            note=note,
             first=wanted.cursor is None,
             first_page=wanted.query(),
             next_page=wanted.query(cursor=page.next) if page.next else None,

@@ -75,7 +75,8 @@ class ShareReading:
         return await self._listing(request, visit, admission)
 
     async def _listing(self, request: StreamingRequest, visit: Visit, admission: Admission) -> bytes:
-        body = await self._listings.answer(request, admission, visit.links)
+        note = visit.share.note if admission.path.parts == visit.share.parts else ""
+        body = await self._listings.answer(request, admission, visit.links, note=note)
         request.setHeader(b"cache-control", UNSTORED)
         if (request.responseHeaders.getRawHeaders(b"content-type") or [b""])[0].startswith(b"text/html"):
             give_ticket(request, visit, self._tickets)
