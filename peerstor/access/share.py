@@ -81,6 +81,11 @@ class Share:
         grants = (Grant(self.parts, self.mode.right),)
         return Principal(self.name, grants, signed_in=True, credential=self.identity)
 
+    @property
+    def used_up(self) -> bool:
+        """Whether there are no downloads left."""
+        return self.max_downloads is not None and self.downloads >= self.max_downloads
+
     def has_expired(self, now: float) -> bool:
         """Tell whether it is over at a time, seconds since the epoch."""
         return self.expires is not None and now >= self.expires

@@ -18,6 +18,7 @@ from peerstor.http.request import StreamingRequest
 from peerstor.web.display import visible
 from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
+from peerstor.web.waysout import WayOut, way_out_of
 
 
 class Pages:
@@ -43,6 +44,7 @@ class Pages:
         self._environment.filters |= {"visible": visible}
         self._environment.globals["static"] = lambda name: links.own(f"/-/static/{self.digest}/{name}")
         self._environment.globals["own"] = links.own
+        self._way_out = WayOut(home=links.own("/"), back=links.own("/"), words="Back to all files")
 
     def static(self, digest: str, name: str) -> tuple[str, bytes]:
         """Give the media type and the bytes of a static file.
@@ -62,7 +64,8 @@ class Pages:
         """Set the headers of, and give, a page that says in words what went wrong."""
         set_page_headers(request)
         title = phrase(status).decode()
-        return self.render("error.html", status=status, title=title, message=message)
+        way_out = way_out_of(request) or self._way_out
+        return self.render("error.html", status=status, title=title, message=message, way_out=way_out)
 
 
 def _static_files() -> Mapping[bytes, bytes]:

@@ -91,7 +91,7 @@ class ShareAccess:
         return share
 
     def _unchanged(self, share: Share) -> Share:
-        """Look again whether a share holds: it may have ended, or got another password, while one was looked at."""
+        """Look again whether a share holds: it may have ended or got a new password meanwhile."""
         found = self._shares.find(share.id)
         if found is None:
             raise NotFound()

@@ -3,7 +3,7 @@
 from peerstor.access.rights import Principal
 from peerstor.access.share import Share
 from peerstor.access.shares import Shares
-from peerstor.errors import PasswordNeeded
+from peerstor.errors import NotFound, PasswordNeeded
 from peerstor.http.request import StreamingRequest
 from peerstor.web.challenge import is_navigation, set_challenge
 from peerstor.web.display import time_shown
@@ -15,9 +15,13 @@ from peerstor.web.pages import Pages
 from peerstor.web.shareaccess import ShareAccess
 from peerstor.web.shareview import MOUNT, id_of
 from peerstor.web.visitors import Visitor
+from peerstor.web.waysout import WayOut, keep_way_out, way_out_of
 
 UNSTORED = b"private, no-store"
 """What a page of a share is to caches: whoever uses the browser next shall not find it there."""
+
+ENDED = WayOut(home="", hint="The link may have ended. Ask whoever gave it to you for another one.")
+"""One and the same for all that was and never was."""
 
 
 class ShareGuard(Guard):
@@ -45,6 +49,11 @@ class ShareGuard(Guard):
             set_challenge(request)
             request.setHeader(b"cache-control", UNSTORED)
             return body
+        itself = isinstance(error, NotFound) and request.path.rstrip(b"/").endswith(
+            f"{MOUNT}{id_of(request)}".encode()
+        )
+        if itself or way_out_of(request) is None:
+            keep_way_out(request, ENDED)
         body = await super().answer(request, error)
         request.setHeader(b"cache-control", UNSTORED)
         return body

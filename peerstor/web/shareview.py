@@ -13,6 +13,7 @@ from peerstor.errors import NotFound
 from peerstor.http.request import StreamingRequest
 from peerstor.tree.paths import TreePath
 from peerstor.web.links import Links
+from peerstor.web.waysout import WayOut, keep_way_out
 
 MOUNT = "/-/s/"
 """Below which each share stands."""
@@ -61,8 +62,11 @@ def id_of(request: StreamingRequest) -> str:
 
 
 def keep_visit(request: StreamingRequest, visit: Visit) -> None:
-    """Remember with a request whose visit it is."""
+    """Remember with a request whose visit it is, and that it leads back to the share, unless that is used up."""
     request.setComponent(Visit, visit)
+    if not visit.share.used_up:
+        address = visit.address
+        keep_way_out(request, WayOut(home=address, back=address, words="Back to what this link is for"))
 
 
 def visit_of(request: StreamingRequest) -> Visit:

@@ -103,6 +103,13 @@ class OfFolder(SharingCase):
         for other in (b"multipart", b"Sign", b"/shared", b"Upload"):
             self.assertNotIn(other, page)
 
+    def test_note(self) -> None:
+        """What its maker says to whoever opens it stands on the page of the folder, and only there."""
+        address = self.share(note="Have <b>fun</b>\nall")
+        self.assertIn(b"Have &lt;b&gt;fun&lt;/b&gt;<br>\nall", self.get(f"{address}/", HTML).body)
+        self.assertNotIn(b"fun", self.get(f"{address}/sub/", HTML).body)
+        self.assertNotIn(b"fun", self.house.ask("GET", "/shared/", None, OWNER | HTML).body)
+
     def test_without_slash(self) -> None:
         """A folder's address ends in a slash; without it one is led there."""
         for target in ("", "/sub"):
@@ -191,10 +198,28 @@ class Unknown(SharingCase):
                 self.assertEqual({answer.status for answer in answers}, {404}, behind)
                 self.assertEqual(len({answer.body for answer in answers}), 1, behind)
 
-    def test_nothing_of_the_id(self) -> None:
-        """The answer doesn't repeat the id."""
-        address = self.share()
-        self.assertNotIn(self.id.encode(), self.get(f"{address}/nothing", HTML).body)
+    def test_ways_out(self) -> None:
+        """The page leads back to what is shared, where there is any, and never to the storage itself."""
+        address = self.share(max_downloads=1)
+        for behind in ("/nothing", "/sub/nothing/", "/%00", "/a.txt/"):
+            page = self.get(address + behind, HTML)
+            self.assertIn(b">Back to what this link is for<", page.body)
+            self.assertEqual(page.body.count(f'href="{address}"'.encode()), 2)
+            self.assertNotIn(b'href="/"', page.body)
+        self.get(f"{address}/a.txt")
+        for gone in ("/-/s/" + "A" * 22, f"{address}/nothing", address):
+            page = self.get(gone, HTML | {"User-Agent": "other"})
+            self.assertIn(b"may have ended", page.body)
+            for link in (b">Back", b'href="/"', self.id.encode()):
+                self.assertNotIn(link, page.body)
+
+    def test_ways_out_of_what_is_gone(self) -> None:
+        """Of what doesn't lie there any more nothing leads to itself."""
+        address = self.share("/shared/a.txt")
+        os.unlink(self.house.path("shared", "a.txt"))
+        page = self.get(address, HTML)
+        self.assertEqual((page.status, page.body.count(b">Back")), (404, 0))
+        self.assertIn(b"may have ended", page.body)
 
 
 class Headers(SharingCase):
