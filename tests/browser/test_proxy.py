@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tests.browser.stage import BrowserCase
-from tests.integration.proxy import Proxy
+from tests.integration.nginx import Nginx
 
 BASE = "/files"
 
@@ -19,7 +19,7 @@ class BehindProxy(BrowserCase):
         (self.storage / "a folder" / "first.txt").write_text("first")
         nginx = self.folder / "nginx"
         nginx.mkdir()
-        self.proxy = Proxy(str(nginx), backend=self.server.port, base=BASE, tls=self.tls)
+        self.proxy = Nginx(str(nginx), backend=self.server.port, base=BASE, tls=self.tls)
         self.addCleanup(self.proxy.end)
         self.origin = f"{self.proxy.url}{BASE}/"
         if self.tls:

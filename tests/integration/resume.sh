@@ -33,6 +33,7 @@ ask() {
 until ask complete '' -X POST; do
     ask offset '' || continue
     offset=$(echo "$answer" | sed -n 's/.*"offset": *\([0-9]*\).*/\1/p')
-    tail -c "+$((offset + 1))" "$file" | ask chunk "&offset=$offset" -X POST -T - || [ $? = 1 ]
+    most=$(echo "$answer" | sed -n 's/.*"maxChunk": *\([0-9]*\).*/\1/p') # --max-request; else all at once
+    tail -c "+$((offset + 1))" "$file" | head -c "${most:-$size}" | ask chunk "&offset=$offset" -X POST -T - || [ $? = 1 ]
 done
 echo "${answer% *}"

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 from tests.integration.daemon import PATIENCE
-from tests.integration.proxy import Proxy
+from tests.integration.nginx import Nginx
 from tests.integration.server import Server, ServerCase
 from tests.scratch import scratch_folder
 
@@ -175,6 +175,6 @@ class SubPathTests(PlainTests):
     def address(self) -> str:
         folder = os.path.join(self.folder, "nginx")
         os.mkdir(folder)
-        proxy = Proxy(folder, backend=self.server.port, base="/sub", tls=True)
+        proxy = Nginx(folder, backend=self.server.port, base="/sub", tls=True)
         self.addCleanup(proxy.end)
         return f"{proxy.url}/sub/"

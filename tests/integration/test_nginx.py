@@ -3,74 +3,22 @@
 import hashlib
 import json
 import os
-import random
 import re
-import socket
-import ssl
+import signal
 import subprocess
 from html import unescape
 from urllib.parse import urljoin, urlsplit
 
+from tests.integration.behind import MIB, RESUME, LocalServer, ProxyCase, bytes_of
 from tests.integration.daemon import PATIENCE, until
-from tests.integration.proxy import Proxy
-from tests.integration.server import ServerCase
+from tests.integration.nginx import BareNginx, Nginx
 from tests.scratch import scratch_folder
 
-RESUME = os.path.join(os.path.dirname(os.path.abspath(__file__)), "resume.sh")
-MIB = 1024 * 1024
 
-
-def bytes_of(seed: int, size: int) -> bytes:
-    """Make content that any loss, doubling or shift shows in."""
-    return random.Random(seed).randbytes(size)
-
-
-class SubPathTests(ServerCase):
+class SubPathTests(ProxyCase):
     """Below a path, over plain HTTP."""
 
-    base = "/files"
-    tls = False
-
-    def setUp(self) -> None:
-        options = ["--anonymous", "full", "--trusted-proxy", "127.0.0.1", "--access-log", "access"]
-        self.server = self.serve(*options, "--base-path", self.base)
-        self.proxy = Proxy(scratch_folder(self), backend=self.server.port, base=self.base, tls=self.tls)
-        self.addCleanup(self.proxy.end)
-        self.url = self.proxy.url + self.base
-
-    def run_program(self, *arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            arguments,
-            input=stdin,
-            capture_output=True,
-            timeout=PATIENCE,
-            cwd=self.server.folder,
-            env=self.environment,
-        )
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment in which programs know nginx's certificate."""
-        return {**os.environ, "CURL_CA_BUNDLE": self.proxy.certificate if self.tls else ""}
-
-    def curl(self, *arguments: str, path: str = "/", stdin: bytes | None = None) -> tuple[int, bytes]:
-        """Run curl; tells the status of the last answer and the body, where it isn't saved."""
-        return self.curl_at(urljoin(f"{self.url}/", "." + path), *arguments, stdin=stdin)
-
-    def curl_at(self, url: str, *arguments: str, stdin: bytes | None = None) -> tuple[int, bytes]:
-        done = self.run_program("curl", "-sS", "-w", "%{stderr}%{http_code}", *arguments, url, stdin=stdin)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return int(done.stderr[-3:]), done.stdout
-
-    def store(self, name: str, content: bytes) -> None:
-        path = os.path.join(self.server.storage, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(content)
-
-    def stored(self, name: str) -> bytes:
-        with open(os.path.join(self.server.storage, name), "rb") as file:
-            return file.read()
+    kind = Nginx
 
     def test_links(self) -> None:
         """Whoever follows the links of every page from the top gets every file back, whatever its name."""
@@ -170,7 +118,7 @@ class SubPathTests(ServerCase):
         self.assertEqual(self.curl_at(urljoin(self.proxy.url, location[1].decode())), (200, b"content"))
 
     def test_large(self) -> None:
-        """An upload of more than 100 MiB goes through, and nginx keeps none of it."""
+        """An upload of more than 100 MiB goes through, and the proxy keeps none of it."""
         size = 130 * MIB
         source = os.path.join(self.server.folder, "large")
         digest = hashlib.sha256()
@@ -180,7 +128,7 @@ class SubPathTests(ServerCase):
                 digest.update(piece)
         self.assertEqual(self.curl("-T", source, path="/large")[0], 201)
         self.assertEqual(hashlib.sha256(self.stored("large")).digest(), digest.digest())
-        self.assertNotIn("buffered to a temporary file", self.proxy.log)
+        self.assertNotIn("buffered to a temporary file", self.proxy.log)  # nginx's own words
 
     def test_resumable(self) -> None:
         """The README's script brings a file over, though the server is killed in the middle of it."""
@@ -209,35 +157,30 @@ class SubPathTests(ServerCase):
         sent = 3 * MIB
         with self.connection() as connection:
             connection.sendall(
-                b"POST %s/api/upload/chunk?name=cut&offset=0 HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: %d\r\n\r\n"
+                b"POST %s/api/upload/chunk?name=cut&offset=0&session=s HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: %d\r\n\r\n"
                 % (self.base.encode(), self.proxy.port, len(body))
             )
             connection.sendall(body[:sent])
-            until(lambda: self.offset("cut") == sent, "what was sent before the cut")
-        query = f"name=cut&offset={sent}"
-        status, told = self.curl("--data-binary", "@-", path=f"/api/upload/chunk?{query}", stdin=body[sent:])
+            until(lambda: self.offset("cut") >= sent - self.kind.withheld, "what was sent before the cut")
+        arrived = self.offset("cut")
+        query = f"name=cut&offset={arrived}&session=s"
+        status, told = self.curl("--data-binary", "@-", path=f"/api/upload/chunk?{query}", stdin=body[arrived:])
         self.assertEqual((status, json.loads(told)["nextOffset"]), (200, len(body)))
         self.assertEqual(self.curl("-X", "POST", path=f"/api/upload/complete?name=cut&size={len(body)}")[0], 200)
         self.assertTrue(self.stored("cut") == body)
 
-    def offset(self, name: str) -> int:
-        return int(json.loads(self.curl(path=f"/api/upload/offset?name={name}")[1])["offset"])
-
-    def connection(self) -> socket.socket:
-        plain = socket.create_connection(("127.0.0.1", self.proxy.port), timeout=PATIENCE)
-        if not self.tls:
-            return plain
-        context = ssl.create_default_context(cafile=self.proxy.certificate)
-        return context.wrap_socket(plain, server_hostname="localhost")
+    expecting = ""
+    """A field of the head by which the proxy has to be asked for an early refusal."""
 
     def test_refused_early(self) -> None:
-        """A refusal reaches the client before it has sent all, as it does without nginx."""
-        size = 300 * MIB
+        """A refusal reaches the client before it has sent all, as it does without a proxy."""
         with self.connection() as connection:
             connection.sendall(
-                b"POST %s/api/upload/chunk?name=new&offset=7 HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: %d\r\n\r\n"
-                % (self.base.encode(), self.proxy.port, size)
+                f"POST {self.base}/api/upload/chunk?name=new&offset=7 HTTP/1.1\r\nHost: localhost:{self.proxy.port}\r\n"
+                f"Content-Length: {300 * MIB}\r\n{self.expecting}\r\n".encode()
             )
+            if not self.expecting:
+                connection.sendall(bytes(64 * 1024))
             answer = b""
             while b"offset_mismatch" not in answer:
                 received = connection.recv(4096)
@@ -246,18 +189,20 @@ class SubPathTests(ServerCase):
         self.assertTrue(answer.startswith(b"HTTP/1.1 409 "), answer)
 
     def test_client(self) -> None:
-        """The access log names the client as nginx sees it; what a client says of itself counts for nothing."""
+        """The access log names the client as the proxy sees it; what a client says of itself counts for nothing."""
         claims = [
             "X-Forwarded-For: 198.51.100.1",
             "X-Forwarded-Host: evil.example",
             "Forwarded: for=198.51.100.2;host=evil",
+            "X-Request-ID: evil",
         ]
         headers = [argument for claim in claims for argument in ("-H", claim)]
-        self.assertEqual(self.curl("--interface", "127.0.0.9", *headers)[0], 200)
-        log = os.path.join(self.server.folder, "access")
-        until(lambda: os.path.exists(log) and os.path.getsize(log), "the access log")
-        with open(log, encoding="ascii") as file:
-            self.assertEqual([line.split()[0] for line in file], ["127.0.0.9"])
+        status, head = self.curl("--interface", "127.0.0.9", *headers, "-D", "-")
+        self.assertEqual(status, 200)
+        self.assertRegex(head, rb"(?i)\nx-request-id: ")
+        self.assertNotIn(b"evil", head)
+        until(self.access_log, "the access log")
+        self.assertEqual([line.split()[0] for line in self.access_log()], [b"127.0.0.9"])
 
     def test_many_clients(self) -> None:
         """The limit of connections an address doesn't hold for the proxy, behind which are many clients."""
@@ -268,13 +213,19 @@ class SubPathTests(ServerCase):
         self.connect(self.server)
         self.assertEqual(self.curl()[0], 200)
 
+    def test_sample(self) -> None:
+        """The program itself finds nothing wrong with the sample, and nothing to warn of."""
+        done = self.run_program(*self.proxy.command(), "-t")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn(b"warn", done.stderr)
+
     def test_host(self) -> None:
         """A host that we don't know ourselves by is refused through a proxy too."""
         self.assertEqual(self.curl("-H", "Host: evil.example")[0], 421)
 
 
 class SecureSubPathTests(SubPathTests):
-    """Below a path, over TLS, which ends at nginx."""
+    """Below a path, over TLS, which ends at the proxy."""
 
     tls = True
 
@@ -307,9 +258,105 @@ class SecureSubPathTests(SubPathTests):
             (cookie,) = [line.split("\t") for line in file if "peerstor-" in line]
         self.assertEqual((cookie[2], cookie[3]), (self.base or "/", "TRUE"))
         self.assertTrue(cookie[5].startswith("__Secure-" if self.base else "__Host-"), cookie)
+        for secret, status in (("correct horse battery", 200), ("wrong", 401)):
+            self.assertEqual(self.curl("-H", f"Authorization: Bearer {secret}")[0], status)
+            self.assertEqual(self.curl("-u", f"me:{secret}")[0], status)
 
 
 class OwnHostTests(SecureSubPathTests):
     """A host name of its own, over TLS."""
 
     base = ""
+
+
+class LocalTests(ProxyCase):
+    """Through a UNIX socket."""
+
+    kind = Nginx
+    tls = True
+
+    def setUp(self) -> None:
+        folder = scratch_folder(self)
+        self.server = LocalServer(
+            folder, "--anonymous", "full", "--access-log", "access", "--base-path", self.base
+        )
+        self.addCleanup(self.server.end)
+        self.server.start()
+        self.proxy = self.proxy_for(self.server.socket)
+
+    def test_both_ways(self) -> None:
+        """Files come and go, and what the proxy tells of the client is believed."""
+        origin = f"Origin: {self.proxy.url}"
+        content = bytes_of(5, 3 * MIB)
+        self.assertEqual(self.curl("-T", "-", "-H", origin, path="/f", stdin=content)[0], 201)
+        self.assertTrue(self.stored("f") == content)
+        self.assertEqual(self.curl("--interface", "127.0.0.9", "-r", "5-9", path="/f"), (206, content[5:10]))
+        until(lambda: any(line.startswith(b"127.0.0.9 ") for line in self.access_log()), "the access log")
+
+
+class InterruptedTests(ProxyCase):
+    """A large upload that meets both."""
+
+    kind = Nginx
+    tls = True
+
+    def test_client_and_proxy_killed(self) -> None:
+        """The README's script goes on over a death of its own and one of the proxy; nothing is sent anew."""
+        size = 200 * MIB
+        digest = hashlib.sha256()
+        with open(os.path.join(self.server.folder, "large"), "wb") as file:
+            for seed in range(size // (4 * MIB)):
+                file.write(piece := bytes_of(seed, 4 * MIB))
+                digest.update(piece)
+        with open(os.path.join(self.server.folder, ".curlrc"), "wb") as file:
+            file.write(b"limit-rate = 50M\n")
+        with self._script() as first:
+            until(lambda: self.offset("large") > 20 * MIB, "a part of the file")
+            os.killpg(first.pid, signal.SIGKILL)
+        self.assertGreater(self.offset("large"), 20 * MIB)
+        with self._script() as second:
+            until(lambda: self.offset("large") > 80 * MIB, "more of the file")
+            self.proxy.kill()
+            before = self._offset_behind()
+            self.assertLess(before, size)
+            self.proxy.start()
+            output, _ = second.communicate(timeout=PATIENCE * 3)
+        self.assertEqual(second.returncode, 0, output)
+        self.assertEqual(hashlib.sha256(self.stored("large")).digest(), digest.digest())
+        until(lambda: any(offset >= before for offset in self.begun()), "a chunk from there on")
+        self.assertEqual(self.begun(), sorted(self.begun()))
+
+    def _script(self) -> subprocess.Popen[bytes]:
+        environment = {**self.environment, "HOME": self.server.folder}
+        return subprocess.Popen(
+            ["sh", RESUME, "large", self.url],
+            cwd=self.server.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _offset_behind(self) -> int:
+        """Ask the server itself, past the proxy."""
+        _, body = self.curl_at(f"{self.server.url}{self.base}/api/upload/offset?name=large")
+        return int(json.loads(body)["offset"])
+
+
+class LimitTests(ProxyCase):
+    """nginx with nothing set, which keeps bodies and lets 1 MiB of them through."""
+
+    kind = BareNginx
+    base = ""
+    options = ("--max-request", "1MiB")
+
+    def test_script(self) -> None:
+        """The README's script sends no more at once than `--max-request` says."""
+        content = bytes_of(6, 5 * MIB + 5)
+        with open(os.path.join(self.server.folder, "source.bin"), "wb") as file:
+            file.write(content)
+        done = self.run_program("sh", RESUME, "source.bin", self.url)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertTrue(self.stored("source.bin") == content)
+        until(lambda: len(self.begun()) >= 6, "the access log")
+        self.assertEqual(self.begun(), [number * MIB for number in range(6)])
