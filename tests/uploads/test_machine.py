@@ -26,6 +26,11 @@ NAMES = st.sampled_from([b"one", b"two.bin"])
 DATA = st.binary(max_size=40)
 
 
+KILLED: list[object] = []
+"""What was under way in processes that were killed, kept: when a coroutine is collected it runs its last lines, and
+those would write to the files of whoever serves by then."""
+
+
 @define
 class Model:
     """What a client may rely on about one name.
@@ -109,7 +114,7 @@ class Uploads(RuleBasedStateMachine):
         work = self.engine.append(key(name), offset=model.offset, source=body, length=None, digests=[said])
         model.data, model.done = model.data or b"", None
         if isinstance(body, Source):
-            Deferred.fromCoroutine(work)
+            KILLED.append((work, Deferred.fromCoroutine(work)))
             body.send(data)
             self.world.clock.advance(LINGER)
             self.serve()
