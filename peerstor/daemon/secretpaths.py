@@ -2,7 +2,12 @@
 
 import re
 
-_ID = re.compile(rb"((?:^|/)(?:(?:-|%2[Dd])/(?:s|shares|unlock)|api/shares)/[^/?#\s]{8})[^/?#\s]+")
+_ID = re.compile(
+    rb"((?:^|/)(?:(?:-|%2d)/[/.]*(?:s|%73|shares|unlock)|api/+shares)(?:;[^/?#\s]*)?/[/.]*[^/?#\s]{8})[^/?#\s]+",
+    re.IGNORECASE,
+)
+"""Also where an address was misspelled, by hand or by a program that joins it: it leads nowhere then, and its id
+is right all the same."""
 
 
 def without_ids(address: bytes) -> bytes:

@@ -22,6 +22,20 @@ class Cutting(SynchronousTestCase):
             for behind in (b"", b"/", b"/folder/name.txt", b"?sort=size", b"/upload/offset?name=x"):
                 self.assertEqual(without_ids(before + ID + behind), before + b"Abcdefgh..." + behind)
 
+    def test_misspelled(self) -> None:
+        """An address that is joined or written wrongly leads nowhere, and its id is right all the same."""
+        for before in (
+            b"/-//s/",
+            b"/-/s//",
+            b"/-/./s/",
+            b"/-/s/./",
+            b"/-/S/",
+            b"/-/%73/",
+            b"/-/s;x/",
+            b"/API//Shares/",
+        ):
+            self.assertEqual(without_ids(before + ID + b"/x"), before + b"Abcdefgh.../x")
+
     def test_others(self) -> None:
         """Other addresses stay as they are."""
         for address in (
