@@ -64,6 +64,6 @@ class IAudit(Interface):
         :param principal: name of who did it; of a login that failed, whatever is known of who it should have been.
         :param address: of the client; None where it isn't known.
         :param details: what else there is to say, by names that tell it. Text may hold whatever a client sent, a
-            path is bytes; never a secret. `outcome` is `refused` for an event that ends in `_failed`, else `ok`,
-            unless it is given.
+            path is bytes and begins with `/`; never a secret. `outcome` is `refused` for an event that ends in
+            `_failed`, else `ok`, unless it is given.
         """

@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_TEXT = 10_000
-"""Characters of one value: the longest address of a request (8 KiB) fits, and a line stays a few pages at most."""
+"""Characters of one value, or of all in a list: the longest address of a request (8 KiB) fits, and a line stays a
+few pages at most."""
 
 _FIXED = ("time", "event", "principal", "address", "outcome")
 
@@ -39,12 +40,26 @@ def _timestamp(now: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{millisecond:03d}Z"
 
 
-def _plain(value: Any) -> str | int | None:
-    """Turn a value into what JSON has without any doubt: text, a whole number, true, false or null."""
+def _plain(value: Any) -> Any:
+    """Turn a value into what JSON has without any doubt: text, a whole number, true, false, null, or a list."""
     if value is None or isinstance(value, int):
         return value
+    if isinstance(value, list | tuple):
+        return _some(value)
     text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
     return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…"
+
+
+def _some(values: Sequence[Any]) -> list[Any]:
+    """Turn several values into what JSON has, as far as they are no longer together than one may be."""
+    found: list[Any] = []
+    left = MOST_TEXT
+    for value in map(_plain, values):
+        left -= len(str(value))
+        if left < 0:
+            return [*found, "…"]
+        found.append(value)
+    return found
 
 
 def _printable(text: str) -> str:

@@ -199,7 +199,7 @@ class ShareUploads:
             "delivery",
             principal=share.name,
             address=request.remote,
-            path=folder.joined,
+            path=b"/" + folder.joined,
             files=[name for name, _ in delivery.files],
             count=delivery.count,
             sender=delivery.sender,

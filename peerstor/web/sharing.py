@@ -139,7 +139,7 @@ class Sharing:
             event,
             principal=principal.name,
             address=request.remote,
-            path=b"/".join(share.parts),
+            path=b"/" + b"/".join(share.parts),
             share=share.name,
             mode=share.mode.value,
             **details,

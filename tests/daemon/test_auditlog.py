@@ -38,6 +38,13 @@ class LineTests(SynchronousTestCase):
             b' "outcome": "ok", "path": "/a b", "size": 5}\n',
         )
 
+    def test_lists(self) -> None:
+        """Several names are a list, no longer than one text may be."""
+        found = line(files=["a'b", b"c\xff", 3])
+        self.assertEqual(found["files"], ["a'b", "c\udcff", 3])
+        found = line(files=["x" * 3000] * 10)
+        self.assertEqual(found["files"], [*["x" * 3000] * 3, "…"])
+
     def test_outcome(self) -> None:
         """What failed was refused, unless whoever notes it says something else."""
         self.assertEqual(line("login")["outcome"], "ok")

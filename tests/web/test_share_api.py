@@ -128,7 +128,7 @@ class Making(SharingCase):
         self.assertEqual([one["event"] for one in noted], ["share", "share_changed", "share_revoked"])
         for one in noted:
             self.assertEqual(
-                (one["principal"], one["path"], one["share"]), ("owner", b"shared", f"share {self.id[:8]}")
+                (one["principal"], one["path"], one["share"]), ("owner", b"/shared", f"share {self.id[:8]}")
             )
         for secret in (self.id, "p-a-s-s", "other-p", "argon2"):
             self.assertNotIn(secret, str(noted))
