@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import astuple, define, field, fields
+from twisted.logger import Logger
 
 from peerstor.access.database import Database
 from peerstor.access.digests import SecretDigest
-from peerstor.access.share import Delivery, Mode, Share
+from peerstor.access.share import TOLD, Delivery, Mode, Share
 from peerstor.errors import BadRequest
 
 SHARES = 10_000
@@ -19,6 +20,16 @@ KEPT = 30 * 86400.0
 
 DELIVERIES = 1000
 """Deliveries that are remembered of one share; the oldest makes room."""
+
+_NUMBER, _MAYBE_COUNT = (int, float), (int, type(None))
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "id": str, "parts": bytes, "folder": int, "maker": str, "made_by": str, "note": str,
+    "created": _NUMBER, "expires": (*_NUMBER, type(None)), "password": (str, type(None)),
+    "max_downloads": _MAYBE_COUNT, "max_bytes": _MAYBE_COUNT, "downloads": int, "bytes": int,
+}  # fmt: skip
+"""What each column holds; SQLite itself would let anything stand in any."""
+
+_log = Logger()
 
 _COLUMNS = ", ".join(column.name for column in fields(Share))
 
@@ -51,13 +62,35 @@ class ShareBook:
         """
         self._database = database
         self._digest = digest
+        self._broken: set[object] = set()
 
     def read(self) -> tuple[list[Share], list[tuple[str, bytes, float]]]:
-        """Read all shares, and the visits that were counted."""
+        """Read all shares, and the visits that were counted.
+
+        A row that makes no sense is left out, and said once in the log: it must not keep anybody from reading the
+        others, nor a token's end from being seen.
+        """
         self._digest.load()
-        shares = [_share(row) for row in self._database.read(f"SELECT {_COLUMNS} FROM shares")]
+        shares = [self._read_one(row) for row in self._database.read(f"SELECT {_COLUMNS} FROM shares")]
         visits = self._database.read("SELECT share, visit, counted FROM share_visits ORDER BY counted")
-        return shares, [(row[0], row[1], row[2]) for row in visits]
+        kinds = (str, bytes, _NUMBER)
+        good = [
+            row for row in visits if all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))
+        ]
+        return [share for share in shares if share is not None], [(row[0], row[1], row[2]) for row in good]
+
+    def _read_one(self, row: Sequence[Any]) -> Share | None:
+        try:
+            return _share(row)
+        except (TypeError, ValueError) as error:
+            if row[0] not in self._broken:
+                self._broken.add(row[0])
+                _log.warn(
+                    "A share link ({share}...) in the access database makes no sense, and is left out: {error}",
+                    share=str(row[0])[:TOLD],
+                    error=str(error),
+                )
+            return None
 
     def add(self, share: Share, now: float) -> None:
         """Add a share; those that expired long ago go.
@@ -136,7 +169,11 @@ def _row(share: Share) -> tuple[object, ...]:
 
 
 def _share(row: Sequence[Any]) -> Share:
+    """Make a share of a row; raises TypeError or ValueError where it makes no sense."""
     values: dict[str, Any] = dict(zip((one.name for one in fields(Share)), row, strict=True))
+    for name, kind in _KINDS.items():
+        if not isinstance(values[name], kind):
+            raise TypeError(f"{name} is of a wrong kind")
     parts = tuple(values["parts"].split(b"/")) if values["parts"] else ()
     values |= {"parts": parts, "folder": bool(values["folder"]), "mode": Mode(values["mode"])}
     return Share(**values)

@@ -5,6 +5,7 @@ import os
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 
 from peerstor.access import sharebook
 from peerstor.access.makers import OWNER, Makers
@@ -109,6 +110,23 @@ class Holding(ShareCase):
         self.assertIsNone(shares.find(made.id))
         threads.release_all()
         self.successResultOf(revoking)
+
+    def test_broken_rows(self) -> None:
+        """A row that makes no sense is left out and said, and keeps nothing else from being read."""
+        good, bad = self.add(), [self.add() for _ in range(5)]
+        changes = ("mode = 'zzz'", "expires = 'soon'", "parts = 'text'", "downloads = x'00'", "max_bytes = 'much'")
+        with self.keys.database.transaction() as base:
+            for one, change in zip(bad, changes, strict=True):
+                base.execute(f"UPDATE shares SET {change} WHERE id = ?", (one.id,))
+            base.execute("INSERT INTO share_visits VALUES ('x', 'text', 'never')")
+        with capturedLogs() as said:
+            _, shares = self.open()
+        told = [formatEvent(event) or "" for event in said]
+        self.assertEqual([sum(one.id[:8] in line for line in told) for one in (good, *bad)], [0, 1, 1, 1, 1, 1])
+        self.assertEqual([one for one in bad if one.id in str(told)], [])
+        self.assertEqual(shares.all(), [good])
+        self.result(shares.add(share()))
+        self.assertEqual(len(shares.all()), 2)
 
     def test_how_many(self) -> None:
         """There is a most of them; those that expired long ago make room."""
