@@ -35,10 +35,18 @@ class Makers:
 
         :param parts: of the path.
         """
+        return self.floor(maker, right, parts) is not None
+
+    def floor(self, maker: str, right: Right, parts: Sequence[bytes]) -> int | None:
+        """Tell how many leading parts of a path no link may lead out of for its maker (`Principal.floor`).
+
+        :return: 0 where they may reach the whole storage; None where they may not share it.
+        """
         if maker == OWNER:
-            return True
+            return 0
         token = self._keyring.tokens.get(maker)
         if token is None:
-            return False
+            return None
         principal = Principal(token.name, (token.grant, *self._everybody().grants))
-        return principal.may(Right.SHARE, parts) and principal.may(right, parts)
+        floors = [principal.floor(one, parts) for one in (Right.SHARE, right)]
+        return None if None in floors else max(floor for floor in floors if floor is not None)

@@ -73,11 +73,12 @@ class ShareBook:
         self._digest.load()
         shares = [self._read_one(row) for row in self._database.read(f"SELECT {_COLUMNS} FROM shares")]
         visits = self._database.read("SELECT share, visit, counted FROM share_visits ORDER BY counted")
-        kinds = (str, bytes, _NUMBER)
         good = [
-            row for row in visits if all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))
+            (share, visit, counted)
+            for share, visit, counted in visits
+            if isinstance(share, str) and isinstance(visit, bytes) and isinstance(counted, _NUMBER)
         ]
-        return [share for share in shares if share is not None], [(row[0], row[1], row[2]) for row in good]
+        return [share for share in shares if share is not None], good
 
     def _read_one(self, row: Sequence[Any]) -> Share | None:
         try:

@@ -11,7 +11,9 @@ from peerstor.access.sharelinks import ShareLinks
 from peerstor.access.throttle import Throttle
 from peerstor.errors import NotFound, PasswordNeeded
 from peerstor.http.request import StreamingRequest
-from peerstor.interfaces import IAudit
+from peerstor.interfaces import IAudit, IThreads
+from peerstor.tree.paths import TreePath
+from peerstor.tree.sandbox import Sandbox
 from peerstor.web.cookies import cookie_of
 from peerstor.web.credentials import credentials_of
 from peerstor.web.links import Links
@@ -33,6 +35,8 @@ class ShareAccess:
         keyring: Keyring,
         share_links: ShareLinks,
         links: Links,
+        sandbox: Sandbox,
+        reads: IThreads,
         throttle: Throttle,
         audit: IAudit,
         clock: Any,
@@ -46,6 +50,9 @@ class ShareAccess:
         self._shares = share_links.shares
         self._tickets = share_links.tickets
         self._passwords = share_links.passwords
+        self._makers = share_links.makers
+        self._sandbox = sandbox
+        self._reads = reads
         self._links = links
         self._throttle = throttle
         self._audit = audit
@@ -71,7 +78,8 @@ class ShareAccess:
             if secret is None:
                 raise PasswordNeeded()
             await self.check(request, share, secret)
-            share = self._unchanged(share)
+        await self._check_place(share)
+        share = self._unchanged(share)
         if ticket is not None and known:
             visitor = self._tickets.visit_with(ticket)
         else:
@@ -90,8 +98,18 @@ class ShareAccess:
             raise NotFound()
         return share
 
+    async def _check_place(self, share: Share) -> None:
+        """Refuse a share whose place has become a link to where its maker has no rights.
+
+        :raise NotFound: as if it were absent, as for its maker.
+        """
+        floor = self._makers.floor(share.maker, share.mode.right, share.parts)
+        if floor is not None and 0 < floor < len(share.parts):
+            path = TreePath(share.parts, slash=share.folder, within=floor)
+            (await self._reads.run(self._sandbox.open, path)).close()
+
     def _unchanged(self, share: Share) -> Share:
-        """Look again whether a share holds: it may have ended or got a new password meanwhile."""
+        """Look again whether a share holds: it may have ended or got a new password while we waited."""
         found = self._shares.find(share.id)
         if found is None:
             raise NotFound()

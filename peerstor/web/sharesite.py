@@ -75,7 +75,14 @@ def build_shares(
     """
     shares, tickets = share_links.shares, share_links.tickets
     access = ShareAccess(
-        keyring=keyring, share_links=share_links, links=links, throttle=throttle, audit=audit, clock=clock
+        keyring=keyring,
+        share_links=share_links,
+        links=links,
+        sandbox=sandbox,
+        reads=reads,
+        throttle=throttle,
+        audit=audit,
+        clock=clock,
     )
     own_guard = ShareGuard(access=access, errors=errors, links=links, pages=pages, shares=shares)
     keyring.on_change.append(own_guard.cut_ended)

@@ -285,6 +285,23 @@ class WithTokens(SharingCase):
         self.assertEqual(self.get(f"{address}/a.txt").status, 404)
         self.assertFalse(self.told()["live"])
 
+    def test_place_that_became_a_link(self) -> None:
+        """Where its maker can't get to through a link, nobody gets by what they shared."""
+        ann = self.token(Right.READ | Right.CREATE | Right.SHARE, b"shared")
+        shown = self.share("/shared/sub", who=ann)
+        taking = self.share("/shared/sub", who=ann, mode="upload")
+        self.assertEqual(self.get(f"{shown}/b.txt").body, b"deeper")
+        os.rename(self.house.path("shared", "sub"), self.house.path("shared", "old"))
+        os.symlink("../sub", self.house.path("shared", "sub"))
+        for target in ("/", "/b.txt"):
+            self.assertEqual(self.get(shown + target).status, 404)
+        self.assertEqual(self.ask("PUT", f"{taking}/new", b"x").status, 404)
+        self.assertEqual(self.ask("POST", f"{taking}/upload/chunk?name=new&offset=0", b"x").status, 404)
+        self.assertEqual(os.listdir(self.house.path("sub")), [b"b.txt"])
+        os.unlink(self.house.path("shared", "sub"))
+        os.symlink("old", self.house.path("shared", "sub"))
+        self.assertEqual(self.get(f"{shown}/b.txt").body, b"deeper")
+
     def test_nobody_shares_more_than_they_have(self) -> None:
         """A link that leads out of the maker's own folder can't be shared."""
         ann = self.token(Right.READ | Right.SHARE, b"shared")
