@@ -17,3 +17,9 @@ class SecureSubPathTests(nginx.SecureSubPathTests):
             proxy = self.kind(scratch_folder(self), backend=backend, base=self.base, tls=True, start=False)
             done = self.run_program(*proxy.command(), "-t")
             self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class InterruptedTests(nginx.InterruptedTests):
+    """A large upload that meets both."""
+
+    kind = Apache
