@@ -15,7 +15,7 @@ from peerstor.web.guard import Admission, Guard, somewhere
 from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.pages import Pages
-from peerstor.web.parameters import text
+from peerstor.web.parameters import number, text
 from peerstor.web.routes import Routes
 from peerstor.web.shareapi import absolute
 from peerstor.web.sharefields import CHANGEABLE, FIELDS, wish_of
@@ -25,6 +25,12 @@ from peerstor.web.shareview import address_of
 from peerstor.web.sharing import Sharing
 
 PAGE = "/-/shares"
+
+LISTED = 200
+"""Shares on one page of the list: thousands at once would hold everybody else up, and nobody reads them."""
+
+SAID = {b"made": "The link is made. Whoever has it can open it.", b"saved": "Saved."}
+"""What a page says of what was just done."""
 
 
 class SharePagesFace:
@@ -56,12 +62,17 @@ class SharePagesFace:
         """Answer with the list, and the form that makes another one."""
         given = text(request, b"path")
         path = None if given is None else TreePath.from_parameter(given)
-        shares = [self._told(request, share) for share in self._sharing.seen_by(admission.principal)]
+        seen = self._sharing.seen_by(admission.principal)
+        last = max(0, len(seen) - 1) // LISTED * LISTED
+        begin = min(number(request, b"from") or 0, last)
+        end = begin + LISTED
         return self._page(
             request,
             admission,
             "shares.html",
-            shares=shares,
+            shares=[self._told(request, share) for share in seen[begin:end]],
+            newer=f"?from={max(0, begin - LISTED)}" if begin else None,
+            older=f"?from={end}" if len(seen) > end else None,
             ends=ENDS,
             path=None if path is None else path.display(),
             at=None if path is None else _quoted(path),
@@ -72,7 +83,7 @@ class SharePagesFace:
         """Make a share, and show it."""
         wish = wish_of(making(await fields_of(request)), FIELDS, self._wall())
         share = await self._sharing.make(request, admission, wish)
-        return _go(request, self._links.own(f"{PAGE}/{share.id}"))
+        return _go(request, self._links.own(f"{PAGE}/{share.id}?done=made"))
 
     @routes.on("/-/shares/<share>", "GET", needs=Right.SHARE, at=somewhere)
     async def look(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:
@@ -88,6 +99,7 @@ class SharePagesFace:
             admission,
             "share.html",
             share=self._told(request, found),
+            done=SAID.get(text(request, b"done") or b""),
             ends=ends,
             megabytes=megabytes(found.max_bytes),
             deliveries=deliveries,
@@ -99,7 +111,7 @@ class SharePagesFace:
         found = self._sharing.one(admission.principal, share)
         wish = wish_of(changing(await fields_of(request), found), CHANGEABLE, self._wall())
         await self._sharing.change(request, admission, found, wish)
-        return _go(request, self._links.own(f"{PAGE}/{share}"))
+        return _go(request, self._links.own(f"{PAGE}/{share}?done=saved"))
 
     @routes.on("/-/shares/<share>/revoke", "GET", needs=Right.SHARE, at=somewhere)
     async def ask_to_revoke(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:

@@ -5,6 +5,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 from peerstor.access.rights import Right
+from peerstor.web import sharepages
 from peerstor.web.shareforms import megabytes
 from tests.web.house import Answer
 from tests.web.sharing import FORM, HTML, MULTIPART, OWNER, SharingCase, multipart
@@ -35,7 +36,8 @@ class Pages(SharingCase):
             }
         )
         self.assertEqual(answer.status, 303, answer.body)
-        page = answer.headers["location"]
+        page, _, said = answer.headers["location"].partition("?")
+        self.assertEqual(said, "done=made")
         self.id = page.rpartition("/")[2]
         return page
 
@@ -52,7 +54,8 @@ class Walking(Pages):
         self.assertIn("0 of 2", shown)
         self.assertIn(url, self.page())
         changed = self.send(page, expires="keep", password="", max_downloads="5", note="other")
-        self.assertEqual((changed.status, changed.headers["location"]), (303, page))
+        self.assertEqual((changed.status, changed.headers["location"]), (303, f"{page}?done=saved"))
+        self.assertIn('role="status">Saved.', self.page(f"{page}?done=saved"))
         told = self.told()
         self.assertEqual(
             (told["max_downloads"], told["note"], told["expires"]), (5, "other", "2023-11-14T23:13:20Z")
@@ -63,6 +66,26 @@ class Walking(Pages):
         self.assertEqual((revoked.status, revoked.headers["location"]), (303, "/-/shares"))
         self.assertEqual(self.get(page, HTML, OWNER).status, 404)
         self.assertNotIn(self.id, self.page())
+
+    def test_many(self) -> None:
+        """Of many links a page shows some, the newest first, and leads to the others."""
+        self.patch(sharepages, "LISTED", 2)
+        made = []
+        for _ in range(5):
+            self.house.wall += 1
+            self.share()
+            made.append(self.id)
+        newest = made[::-1]
+        for target, shown, links in (
+            ("", newest[:2], ["?from=2"]),
+            ("?from=2", newest[2:4], ["?from=0", "?from=4"]),
+            ("?from=4", newest[4:], ["?from=2"]),
+            ("?from=99", newest[4:], ["?from=2"]),
+        ):
+            page = self.page(f"/-/shares{target}")
+            self.assertEqual(re.findall(r'href="/-/shares/([\w-]{22})"', page), shown)
+            self.assertEqual(re.findall(r'href="(\?from=\d+)"', page), links)
+        self.assertEqual(self.get("/-/shares?from=x", HTML, OWNER).status, 400)
 
     def test_prefilled(self) -> None:
         """A link leads to the form for one path, whatever its name."""
