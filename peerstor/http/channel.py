@@ -72,6 +72,9 @@ class StreamingChannel(HTTPChannel):
         self._deadline = Deadline(self.site.reactor)
         self._progress = Progress(clock=self.site.reactor, limits=self.site.timeouts)
         if not self.site.admit(self):
+            if self.site.swamped(self):
+                self.abort()
+                return
             self._refuse(429, {b"Retry-After": b"5"})
             return
         self._deadline.set(self.site.timeouts.head, self._head_expired)

@@ -55,7 +55,9 @@ class FirstByte(Protocol):
 
     def connectionMade(self) -> None:
         """Begin to wait. A client that has too many connections is told so by the protocol that follows."""
-        self._house.admit(self)
+        if not self._house.admit(self) and self._house.swamped(self):
+            self.abort()
+            return
         self._deadline.set(self._house.timeouts.head, self.abort)
 
     def dataReceived(self, data: bytes) -> None:

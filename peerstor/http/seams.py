@@ -37,6 +37,9 @@ class House(Protocol):
     def admit(self, channel: Guest) -> bool:
         """Count a new connection; tell whether its address may have one more."""
 
+    def swamped(self, channel: Guest) -> bool:
+        """Tell whether its address has so many connections that one more isn't even told so."""
+
     def forget(self, channel: Guest) -> None:
         """Take a connection that has ended off the books."""
 

@@ -106,8 +106,18 @@ class StreamingSite(Site):
             self._is_full = True
             if self._full is not None:
                 self._full(True)
-        within = not self.per_address or count <= self.per_address
-        return within or address in (UNKNOWN, LOCAL) or self._exempt(address)
+        return count <= self.per_address or not self._bounded(address)
+
+    def swamped(self, channel: Guest) -> bool:
+        """Tell whether an address has so many connections over its number that more aren't even told so.
+
+        Each that is told takes room for as long as its client likes to take, which may be all that others have.
+        """
+        address = channel.address
+        return self._addresses.get(address, 0) > 2 * self.per_address and self._bounded(address)
+
+    def _bounded(self, address: str) -> bool:
+        return bool(self.per_address) and address not in (UNKNOWN, LOCAL) and not self._exempt(address)
 
     def forget(self, channel: Guest) -> None:
         """Take a connection that has ended off the books."""

@@ -137,6 +137,18 @@ class FirstByteTests(SynchronousTestCase):
             c.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertIn(b"HTTP/1.1 429 ", c.received())
 
+    def test_far_too_many_from_one_address(self) -> None:
+        """Beyond twice that number nobody is told: whoever says nothing would take the room of all others."""
+        for make in (SniffedPlain, Plain):
+            c = make(answer, per_address=2)
+            aborted = []
+            for _ in range(5):
+                c.wire = type(c.wire)()
+                c.connect()
+                aborted.append(c.wire.aborted)
+            self.assertEqual(aborted, [False, False, False, True, True])
+            self.assertEqual(c.received(), b"")
+
     def test_stop(self) -> None:
         """At the end of the server one that has sent nothing is closed at once."""
         c = SniffedPlain(answer)
