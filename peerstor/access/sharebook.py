@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from peerstor.access.database import Database
 from peerstor.access.digests import SecretDigest
 from peerstor.access.share import TOLD, Delivery, Mode, Share
+from peerstor.access.visits import REMEMBERED
 from peerstor.errors import BadRequest
 
 SHARES = 10_000
@@ -20,6 +21,11 @@ KEPT = 30 * 86400.0
 
 DELIVERIES = 1000
 """Deliveries that are remembered of one share; the oldest makes room."""
+
+TRIMMED_EVERY = 10_000
+"""Visits after which those go that nobody remembers any more: somebody may come as a thousand others a second."""
+
+_LATEST = f"SELECT * FROM share_visits ORDER BY counted DESC LIMIT {REMEMBERED}"
 
 _NUMBER, _MAYBE_COUNT = (int, float), (int, type(None))
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
@@ -63,6 +69,7 @@ class ShareBook:
         self._database = database
         self._digest = digest
         self._broken: set[object] = set()
+        self._since_trimmed = 0
 
     def read(self) -> tuple[list[Share], list[tuple[str, bytes, float]]]:
         """Read all shares, and the visits that were counted.
@@ -72,7 +79,7 @@ class ShareBook:
         """
         self._digest.load()
         shares = [self._read_one(row) for row in self._database.read(f"SELECT {_COLUMNS} FROM shares")]
-        visits = self._database.read("SELECT share, visit, counted FROM share_visits ORDER BY counted")
+        visits = self._database.read(f"SELECT share, visit, counted FROM ({_LATEST}) ORDER BY counted")
         good = [
             (share, visit, counted)
             for share, visit, counted in visits
@@ -130,6 +137,12 @@ class ShareBook:
             )
             base.executemany("INSERT OR REPLACE INTO share_visits VALUES (?, ?, ?)", counts.visits)
             base.execute("DELETE FROM share_visits WHERE counted <= ?", (counts.before,))
+            self._since_trimmed += len(counts.visits)
+            if self._since_trimmed >= TRIMMED_EVERY:
+                base.execute(
+                    f"DELETE FROM share_visits WHERE (share, visit) NOT IN (SELECT share, visit FROM ({_LATEST}))"
+                )
+                self._since_trimmed = 0
 
     def deliver(self, share_id: str, delivery: Delivery) -> None:
         """Keep a delivery."""

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from peerstor.access.rights import Right
 from peerstor.access.share import Delivery, Share
 from peerstor.access.sharebook import Counts, ShareBook
-from peerstor.access.visits import DAY, Visits
+from peerstor.access.visits import DAY, REMEMBERED, Visits
 from peerstor.errors import Fault
 from peerstor.interfaces import IThreads
 
@@ -54,7 +55,8 @@ class Shares:
         # What was read of the database just before must not bring these back.
         self._ended: set[str] = set()
         self._counts = Counts()
-        self._writing = DeferredLock()
+        self._saving = False
+        self._savers: list[Deferred[None]] = []
 
     # In memory
 
@@ -154,22 +156,42 @@ class Shares:
         self._count(share_id, size=count)
 
     async def save(self) -> None:
-        """Write what was counted up to now, unless a call before this one has done so."""
-        await self._writing.acquire()
-        try:
+        """Write what was counted up to now; however many ask while one write is under way, the next is for all."""
+        if not (self._counts or self._saving):
+            return
+        saved: Deferred[None] = Deferred()
+        self._savers.append(saved)
+        if not self._saving:
+            self._saving = True
+            Deferred.fromCoroutine(self._save())
+        await saved
+
+    async def _save(self) -> None:
+        while self._savers:
+            savers, self._savers = self._savers, []
             counts, self._counts = self._counts, Counts()
-            if counts:
-                counts.before = self._wall() - DAY
-                await self._write(counts)
-        finally:
-            self._writing.release()
+            failure: Failure | None = None
+            try:
+                if counts:
+                    counts.before = self._wall() - DAY
+                    await self._write(counts)
+            except Exception:
+                failure = Failure()
+            for saved in savers:
+                if failure is None:
+                    saved.callback(None)
+                else:
+                    saved.errback(failure)
+        self._saving = False
 
     async def _write(self, counts: Counts) -> None:
         try:
             await self._threads.run(self._book.count, counts)
         except BaseException:
             # Totals, not steps: whatever of it was written may be written again.
-            self._counts = Counts(counts.totals | self._counts.totals, counts.visits + self._counts.visits)
+            self._counts = Counts(
+                counts.totals | self._counts.totals, (counts.visits + self._counts.visits)[-REMEMBERED:]
+            )
             raise
 
     def _count(self, share_id: str, *, downloads: int = 0, size: int = 0) -> None:

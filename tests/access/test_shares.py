@@ -111,6 +111,41 @@ class Holding(ShareCase):
         threads.release_all()
         self.successResultOf(revoking)
 
+    def test_crowd(self) -> None:
+        """However many are counted while one write is under way, the next one writes all of it."""
+        threads = HeldThreads()
+        _, shares = self.open(threads)
+        adding = Deferred.fromCoroutine(shares.add(made := share()))
+        threads.release_all()
+        self.successResultOf(adding)
+        for number in range(3000):
+            shares.count_download(made.id, b"%d" % number)
+        waiting = [Deferred.fromCoroutine(shares.save()) for _ in range(3000)]
+        writes = 0
+        while threads.waiting:
+            threads.release()
+            writes += 1
+        for one in waiting:
+            self.successResultOf(one)
+        self.assertEqual((writes, self.flushLoggedErrors()), (2, []))
+        found = self.open()[1].find(made.id)
+        self.assertEqual(None if found is None else found.downloads, 3000)
+        self.successResultOf(Deferred.fromCoroutine(shares.save()))
+        self.assertEqual(threads.waiting, [])
+
+    def test_visits_on_disk(self) -> None:
+        """Visits that nobody remembers any more don't pile up on the disk."""
+        made = self.add()
+        self.patch(sharebook, "TRIMMED_EVERY", 10)
+        self.patch(sharebook, "_LATEST", "SELECT * FROM share_visits ORDER BY counted DESC LIMIT 3")
+        for number in range(25):
+            self.now += 1
+            self.shares.count_download(made.id, b"%d" % number)
+        rows = self.keys.database.read("SELECT visit FROM share_visits ORDER BY counted")
+        self.assertEqual([row[0] for row in rows][:3], [b"17", b"18", b"19"])
+        self.assertEqual(len(rows), 8)
+        self.assertEqual(len(self.shares.read()[1]), 3)
+
     def test_broken_rows(self) -> None:
         """A row that makes no sense is left out and said, and keeps nothing else from being read."""
         good, bad = self.add(), [self.add() for _ in range(5)]
