@@ -92,12 +92,12 @@ class Burning(Limited):
 
     def test_person_in_an_app(self) -> None:
         """Whoever opens a link in the browser that an app brings along is a person, and gets the file."""
+        robot = "Mozilla/5.0 (compatible; Snap URL Preview Service; bot; snapchat)"
+        self.assertIn(b"Download", self.get(f"{self.address}/large", {"User-Agent": robot}).body)
         app = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Snapchat/12.50.0.37"
         self.assertIn(b"Download", self.get(self.address, HTML | {"User-Agent": app}).body)
         answer = self.get(f"{self.address}/large?download", HTML | {"User-Agent": app})
         self.assertIn("attachment", answer.headers["content-disposition"])
-        robot = "Mozilla/5.0 (compatible; Snap URL Preview Service; bot; snapchat)"
-        self.assertIn(b"Download", self.get(f"{self.address}/large", {"User-Agent": robot}).body)
 
     def test_pieces(self) -> None:
         """Ranges add up until they are the whole file."""
