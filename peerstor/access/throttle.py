@@ -28,6 +28,10 @@ have shown a right secret are."""
 REPEATED = 8
 """The last wrong secrets of a source that are known again: a program that repeats an old one doesn't guess."""
 
+HEARD = 1000
+"""Different wrong secrets of one source beside which the server's own secrets are still looked at, right or wrong:
+no neighbour's mistakes come to as many, and no secret of eight characters falls to as few."""
+
 PROVED_FOR = 86400.0
 """Seconds for which whoever has shown a right secret is listened to whatever comes from their address."""
 
@@ -38,12 +42,14 @@ class _Source:
     last: float
     waiting: int = 0
     deaf_until: float = 0.0
+    guesses: int = 0
     wrong: tuple[int, ...] = ()
 
     def guessed(self, secret: bytes, until: float) -> None:
         """Be deaf for some time, unless the secret came a moment ago already."""
         known = hash(secret)  # under a key of this process
         if known not in self.wrong:
+            self.guesses += 1
             self.wrong = (*self.wrong[-REPEATED + 1 :], known)
             self.deaf_until = max(self.deaf_until, until)
 
@@ -53,7 +59,7 @@ class Throttle:
 
     A right secret never waits. So whoever doesn't wait for the answer either would know a wrong one by that, and
     could try thousands in a second: secrets that people choose are looked at only where `check` lets them pass. It
-    does everywhere but where somebody is guessing just now, and there too for what has been right before.
+    does everywhere but where somebody goes on guessing, and there too for what has been right before.
     """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
@@ -66,17 +72,18 @@ class Throttle:
         self._proved: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._waiting = 0
 
-    def check(self, address: str, account: str) -> None:
+    def check(self, address: str, account: str, *, heard: int = 0) -> None:
         """Let a secret that somebody chose be looked at, or not.
 
         :param address: whence it came.
         :param account: what it is to open.
-        :raise TooMany: the answer to another wrong one from there would still wait, whether anybody waits for it
-            or not. Right or wrong, this one is refused unheard.
+        :param heard: how many guesses from there are no reason to refuse anything.
+        :raise TooMany: there were more, and the answer to another wrong one from there would still wait,
+            whether anybody waits for it or not. Right or wrong, this one is refused unheard.
         """
         now, name = self._seconds(), _names(address, ())[0]
         source = self._sources.get(name)
-        if source is None or now >= source.deaf_until:
+        if source is None or source.guesses <= heard or now >= source.deaf_until:
             return
         if now - self._proved.get((name, account), -PROVED_FOR) >= PROVED_FOR:
             raise TooMany(retry_after=int(SLOWEST))
@@ -122,7 +129,7 @@ class Throttle:
     def _source(self, name: str, now: float) -> _Source:
         source = self._sources.setdefault(name, _Source(0, now))
         if now - source.last > FORGOTTEN_AFTER:
-            source.failures = 0
+            source.failures = source.guesses = 0
         self._sources.move_to_end(name)
         if len(self._sources) > REMEMBERED:
             self._forget_one()

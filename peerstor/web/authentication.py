@@ -9,7 +9,7 @@ from peerstor.access.anonymous import anonymous
 from peerstor.access.keyring import Keyring
 from peerstor.access.rights import EVERY, Grant, Principal
 from peerstor.access.sessions import IDLE
-from peerstor.access.throttle import Throttle
+from peerstor.access.throttle import HEARD, Throttle
 from peerstor.errors import LoginNeeded
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IAudit
@@ -142,7 +142,7 @@ class Authentication:
         owner = self._keyring.owner
         if not owner.wanted:
             return None
-        self._throttle.check(request.remote, _SIGN_IN)
+        self._throttle.check(request.remote, _SIGN_IN, heard=HEARD)
         if not owner.has(secret):
             return None
         self._throttle.proved(request.remote, _SIGN_IN)

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.access.throttle import (
     FORGOTTEN_AFTER,
     FREE,
+    HEARD,
     PROVED_FOR,
     REMEMBERED,
     SLOWEST,
@@ -100,6 +101,15 @@ class ThrottleTests(SynchronousTestCase):
             self.throttle.begin("192.0.2.1", secret=b"always the same")
         self.assertRaises(TooMany, self.throttle.begin, "192.0.2.1", secret=b"another")
         self.assertTrue(self.deaf())
+
+    def test_many_guesses_are_no_reason_yet(self) -> None:
+        """A thousand wrong secrets from one address keep no right one of the server's own from being looked at."""
+        for number in range(HEARD):
+            self.throttle.begin("192.0.2.1", secret=b"%d" % number)
+            self.throttle.end("192.0.2.1")
+        self.throttle.check("192.0.2.1", "a", heard=HEARD)
+        self.throttle.begin("192.0.2.1", secret=b"one more")
+        self.assertRaises(TooMany, self.throttle.check, "192.0.2.1", "a", heard=HEARD)
 
     def test_old_secret_again_and_again(self) -> None:
         """A program that goes on with a secret that was right once keeps nobody beside it from being heard."""

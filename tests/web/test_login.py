@@ -7,7 +7,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.access.rights import Right
-from peerstor.access.throttle import FREE, WAITING_AT_MOST_FROM_ONE
+from peerstor.access.throttle import FREE, HEARD, PROVED_FOR, WAITING_AT_MOST_FROM_ONE
 from tests.web.house import Answer, House
 
 SECRET = "the owner's secret"
@@ -324,11 +324,17 @@ class Guessing(Closed):
             self.assertTrue(wire.value().startswith(b"HTTP/1.1 401 "))
 
     def test_guesser_who_does_not_wait(self) -> None:
-        """The owner's secret is looked at no oftener because guessers leave at once; other tokens are no guess."""
+        """The owner's secret is looked at beside many guesses, and beside too many no oftener because the guessers
+        leave at once; other tokens are no guess.
+        """
         ann = bearer(self.house.keyring.tokens.add("ann", Right.READ, (), None))
         self.house.clock.advance(1)
-        for number in range(FREE + 1):
+        for number in range(HEARD):
             self.leave_at_once(f"guess {number}")
+        self.assertEqual(self.get("/a.txt", bearer(SECRET)).status, 200)
+        self.house.clock.advance(PROVED_FOR)
+        for number in range(HEARD + 1):
+            self.leave_at_once(f"next guess {number}")
         for secret in (SECRET, "another guess"):
             self.assertEqual(self.get("/a.txt", bearer(secret)).status, 429)
             self.assertEqual(self.sign_in(secret).status, 429)
