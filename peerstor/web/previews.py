@@ -10,8 +10,8 @@ _NAMES = (
     b"microsoftpreview", b"signal-desktop", b"mattermost", b"rocket.chat", b"matrix-media-repo", b"synapse",
     b"viber", b"linebot", b"line-poker", b"kakaotalk-scrap", b"zulipurlpreview", b"iframely", b"embedly",
     b"facebookexternalhit", b"facebot", b"meta-externalfetcher", b"linkedinbot", b"twitterbot", b"pinterestbot",
-    b"redditbot", b"mastodon", b"pleroma", b"misskey", b"bluesky cardyb", b"vkshare", b"tumblr", b"snap url preview",
-    b"outlook-linkpreview", b"googleimageproxy", b"yahoomailproxy",
+    b"redditbot", b"mastodon", b"pleroma", b"misskey", b"bluesky cardyb", b"vkshare", b"tumblr",
+    b"snap url preview", b"outlook-linkpreview", b"googleimageproxy", b"yahoomailproxy",
     # what mail scanners and search engines say they are
     b"googlebot", b"google-inspectiontool", b"bingbot", b"bingpreview", b"applebot", b"duckduckbot", b"yandexbot",
     b"yandex.com/bots", b"baiduspider", b"petalbot", b"ahrefsbot", b"semrushbot", b"mj12bot", b"gptbot",
