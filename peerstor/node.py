@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from peerstor.access.keyring import Keyring
-from peerstor.access.sharelinks import ShareLinks
+from peerstor.access.shares.links import ShareLinks
 from peerstor.access.tokenwatch import TokenWatch
 from peerstor.config.live import LiveSettings
 from peerstor.config.sources import Sources

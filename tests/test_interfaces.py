@@ -21,7 +21,7 @@ from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormReader
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
 from peerstor.web.changelog import ChangeLog
-from peerstor.web.metered import Metered
+from peerstor.web.shares.metered import Metered
 from tests.fakes import HeldThreads, ImmediateThreads, KeptAudit
 from tests.http.test_channel import Collector, head
 from tests.http.wire import Plain

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import classImplements
 
 from peerstor.access.keyring import Keyring
-from peerstor.access.sharelinks import ShareLinks
+from peerstor.access.shares.links import ShareLinks
 from peerstor.access.throttle import Throttle
 from peerstor.config.live import LiveSettings
 from peerstor.daemon.loopdelay import LoopDelay
@@ -37,7 +37,7 @@ from peerstor.web.login import LoginFace
 from peerstor.web.metrics import MetricsFace, MetricsGuard
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
-from peerstor.web.sharesite import build_shares
+from peerstor.web.shares.site import build_shares
 from peerstor.web.tree import TreeFace
 from peerstor.web.uploadcalls import UploadCalls
 from peerstor.web.uploads import UploadsFace

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from peerstor.access.keyring import Keyring
-from peerstor.access.sharelinks import ShareLinks
+from peerstor.access.shares.links import ShareLinks
 from peerstor.config.live import LiveSettings
 from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.daemon.loopdelay import LoopDelay

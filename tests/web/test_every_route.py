@@ -11,7 +11,7 @@ import peerstor.web
 from peerstor.access.rights import Right
 from peerstor.web.routes import Routes
 from tests.web.house import House
-from tests.web.sharing import OWNER, SharingCase, basic, bearer
+from tests.web.shares.scaffold import OWNER, SharingCase, basic, bearer
 
 OPEN = {
     ("/-/static/<digest>/<name>", "GET"), ("/-/static/<digest>/<name>", "HEAD"),
@@ -26,8 +26,8 @@ SHARED = "/-/s/<share>"
 
 def routers() -> Iterator[Routes]:
     """Find the routers of all faces, also of those that nobody has thought of here."""
-    for module in pkgutil.iter_modules(peerstor.web.__path__):
-        for thing in vars(importlib.import_module(f"peerstor.web.{module.name}")).values():
+    for module in pkgutil.walk_packages(peerstor.web.__path__, "peerstor.web."):
+        for thing in vars(importlib.import_module(module.name)).values():
             if isinstance(thing, type) and isinstance(getattr(thing, "routes", None), Routes):
                 yield thing.routes  # type: ignore[attr-defined]
 

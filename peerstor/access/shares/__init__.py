@@ -1,0 +1,1 @@
+"""Share links: what each allows, to whom, how often, and for how long."""

@@ -1,0 +1,1 @@
+"""The faces of share links: for whoever makes them, and for whoever has one."""
