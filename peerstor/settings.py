@@ -1,33 +1,16 @@
 """Settings: every option of PeerStor with its unit, its default and what it allows."""
 
-import math
-import os
-import re
 from collections.abc import Callable
-from ipaddress import ip_network
 from typing import Any, Literal
-from urllib.parse import quote, unquote
 
 from attrs import field, frozen
 
-from peerstor.endpoints import TcpEndpoint, endpoint_of
+from peerstor import values
+from peerstor.endpoints import TcpEndpoint
 from peerstor.errors import StartupError
-
-KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
-LARGEST = 2**63 - 1
-
-Anonymous = Literal["none", "read", "create", "full"]
-ANONYMOUS: tuple[Anonymous, ...] = ("none", "read", "create", "full")
-
-LogFormat = Literal["text", "json"]
+from peerstor.values import ANONYMOUS, KIB, MIB, Anonymous, LogFormat
 
 Kind = Literal["flag", "text", "path", "whole number", "number", "size"]
-
-_DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
-_SIZE = re.compile(r"([0-9]{1,19}) ?(|b|[kmgt]|[kmgt]b|[kmgt]ib)", re.ASCII | re.IGNORECASE)
-_HOST_NAME = re.compile(r"\.?(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
-_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?", re.ASCII)
 
 
 @frozen(kw_only=True)
@@ -56,178 +39,6 @@ class Option:
     live: bool = False
     secret: bool = False
     example: str | None = None
-
-
-def whole_number(value: str | int, name: str, least: int, most: int, unit: str = "") -> int:
-    """Read a whole number.
-
-    :param name: the option, for the message.
-    :param unit: what is counted, with a blank before it, for the message.
-    :raises StartupError: when it is none from `least` to `most`.
-    """
-    text = str(value)
-    # Python's int() also takes "+1", "1_0", blanks and other scripts' digits.
-    if not _DIGITS.fullmatch(text) or not least <= int(text) <= most:
-        raise StartupError(f"--{name} must be a whole number{unit} from {least} to {most}, not {text!r}.")
-    return int(text)
-
-
-def number(value: str | float, name: str, least: float, most: float, unit: str) -> float:
-    """Read a number that may have a fraction; the same parameters and error as `whole_number`."""
-    text = str(value)
-    if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
-        raise StartupError(f"--{name} must be a number{unit} from {least:g} to {most:g}, not {text!r}.")
-    return float(text)
-
-
-def size(value: str | int, name: str, least: int = 0) -> int:
-    """Read a size in bytes: digits, with K, M, G, T or KiB … (powers of 1024) or kB, MB … (powers of 1000).
-
-    :raises StartupError: when it is none, or less than `least`.
-    """
-    found = _SIZE.fullmatch(str(value))
-    if found:
-        suffix = found[2].lower()
-        base = 1000 if suffix.endswith("b") and not suffix.endswith("ib") else 1024
-        exponent = "kmgt".index(suffix[0]) + 1 if suffix.strip("b") else 0
-        result = int(found[1]) * int(math.pow(base, exponent))
-        if least <= result <= LARGEST:
-            return result
-    raise StartupError(
-        f"--{name} must be a size of at least {least} bytes, as 65536, 64K, 10MB or 1GiB, not {str(value)!r}."
-    )
-
-
-def folder(value: str | bytes, name: str) -> bytes:
-    """Make a path absolute: the daemon may change its working folder, and then `./data` was another one.
-
-    :raises StartupError: when it is empty.
-    """
-    if not value:
-        raise StartupError(f"--{name} needs a path.")
-    return os.path.abspath(os.fsencode(value))
-
-
-def _optional(read: Callable[..., Any], name: str, **limits: Any) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else read(value, name, **limits)
-
-
-def _optional_flag(value: Any) -> bool | None:
-    return None if value is None else bool(value)
-
-
-def _address(value: str) -> str:
-    text = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    if not text or re.search(r"[\s/@\[\]]", text):
-        raise StartupError(f"--host must be an address or a name of this machine, not {value!r}.")
-    return text
-
-
-def _endpoints(values: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    """Write endpoints in the one way, with whatever path they have made absolute."""
-    return tuple(str(endpoint_of(value)) for value in values)
-
-
-def _host_names(values: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return tuple(_host_name(value) for value in values)
-
-
-def _host_name(value: str) -> str:
-    text = value.lower().rstrip(".")
-    try:
-        dot, text = ("." if text.startswith(".") else ""), text.removeprefix(".")
-        text = dot + text.encode("idna").decode("ascii")
-    except UnicodeError:
-        text = ""
-    if len(text) > 253 or not _HOST_NAME.fullmatch(text):
-        raise StartupError(
-            f"--allow-host must be a host name without port, as files.example.org, or .example.org for all"
-            f" below it, not {value!r}."
-        )
-    return text
-
-
-def _base_path(value: str) -> str:
-    """Write a path below which everything stands: `/a/b`, percent-encoded; empty for none."""
-    segments = [_segment(part) for part in value.removeprefix("/").removesuffix("/").split("/")]
-    if value in ("", "/"):
-        return ""
-    if not all(segments):
-        raise StartupError(
-            f"--base-path must be a path as /files or /a/b, without blanks, '..', '?' and '#', not {value!r}."
-        )
-    return "".join(f"/{segment}" for segment in segments)
-
-
-def _segment(text: str) -> str:
-    """Percent-encode a segment of the base path, which may be so already; empty where it can't be one."""
-    if re.search("%(?![0-9A-Fa-f]{2})", text):
-        return ""
-    try:
-        plain = unquote(text, errors="strict")
-        encoded = quote(plain, safe="!$&()*+=:@~")
-    except UnicodeError:
-        return ""
-    odd = plain in (".", "..") or any(sign in "/?#\\" or sign.isspace() or ord(sign) < 32 for sign in plain)
-    return "" if odd or re.search("[\x7f-\x9f]", plain) else encoded
-
-
-def _networks(values: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return tuple(_network(value) for value in values)
-
-
-def _network(value: str) -> str:
-    """Write an address or network in the one way, IPv4 never as IPv6 (RFC 4291, section 2.5.5.2)."""
-    if value == "unix":
-        return value
-    try:
-        if "%" in value:  # a zone is one of this machine's, and no part of an address
-            raise ValueError(value)
-        network = ip_network(value)
-    except ValueError:
-        raise StartupError(
-            f"--trusted-proxy must be an address, a network as 10.0.0.0/8 (no bits set behind its prefix), or"
-            f" unix, not {value!r}."
-        ) from None
-    mapped = getattr(network.network_address, "ipv4_mapped", None)
-    return f"{mapped}/{network.prefixlen - 96}" if mapped is not None and network.prefixlen >= 96 else str(network)
-
-
-def _cors(value: str | None) -> str | None:
-    if value is None or value in ("*", "none"):
-        return value
-    text = value.lower()
-    if not _ORIGIN.fullmatch(text):
-        raise StartupError(
-            f"--cors must be an origin as https://example.org (no path), * for any, or none, not {value!r}."
-        )
-    return text
-
-
-def _audit_log(value: str | bytes | None) -> bytes | str | None:
-    return value if value is None or value == "none" else folder(value, "audit-log")
-
-
-def _anonymous(value: str | None) -> str | None:
-    if value is not None and value not in ANONYMOUS:
-        raise StartupError(f"--anonymous must be one of {', '.join(ANONYMOUS)}, not {value!r}.")
-    return value
-
-
-def _log_format(value: str) -> str:
-    if value not in ("text", "json"):
-        raise StartupError(f"--log-format must be text or json, not {value!r}.")
-    return value
-
-
-def _token(value: str | None) -> str | None:
-    # Not told what it was: the line may end in a log.
-    if value is not None and (len(value) < 8 or not value.isprintable() or value != value.strip()):
-        raise StartupError(
-            "--token must have at least 8 characters, none of them a control character or a blank beside the"
-            " plain one, and no blank at its ends."
-        )
-    return value
 
 
 def _setting(
@@ -286,7 +97,7 @@ class Settings:
         "Address to listen on. 0.0.0.0 is every IPv4 address of the machine, :: every IPv4 and IPv6 address,"
         " 127.0.0.1 this machine only.",
         shown="0.0.0.0",
-        converter=_address,
+        converter=values.host_address,
     )
     # TCP port; 0 lets the system choose.
     port: int = _setting(
@@ -297,7 +108,7 @@ class Settings:
         "TCP port to listen on, 0 for any free one. When it is in use, the next free one of the 100 that"
         " follow is taken, and said.",
         shown="8080",
-        converter=lambda value: whole_number(value, "port", 0, 65535),
+        converter=lambda value: values.whole_number(value, "port", 0, 65535),
         kind="whole number",
     )
     strict_port: bool = _setting(
@@ -313,7 +124,7 @@ class Settings:
         " unix:/run/peerstor.sock:mode=660, or systemd:domain=INET:index=0 for a socket that systemd passes on"
         " (or :name=NAME, and domain=UNIX). A port in use is an error. May be given several times.",
         repeatable=True,
-        converter=_endpoints,
+        converter=values.endpoints,
         example="unix:/run/peerstor.sock:mode=660",
     )
     https: bool = _setting(
@@ -332,7 +143,7 @@ class Settings:
         LISTENING,
         "Speak HTTPS on this port, and plain HTTP on --port; 0 for any free one. When it is in use, the next free"
         " one is taken, as with --port.",
-        converter=_optional(whole_number, "https-port", least=0, most=65535),
+        converter=values.optional(values.whole_number, "https-port", least=0, most=65535),
         kind="whole number",
         example="8443",
     )
@@ -344,7 +155,7 @@ class Settings:
         LISTENING,
         "The certificate for HTTPS (PEM), with those that lead to its root behind it, and the key too unless --key"
         " names it; read again on SIGHUP. By default one is made, and renewed with the same key.",
-        converter=_optional(folder, "cert"),
+        converter=values.optional(values.folder, "cert"),
         kind="path",
         example="/etc/peerstor/fullchain.pem",
     )
@@ -355,7 +166,7 @@ class Settings:
         "FILE",
         LISTENING,
         "The certificate's private key (PEM), without a password.",
-        converter=_optional(folder, "key"),
+        converter=values.optional(values.folder, "key"),
         kind="path",
         example="/etc/peerstor/privkey.pem",
     )
@@ -367,7 +178,7 @@ class Settings:
         LISTENING,
         "Connections that one client address may have open at once; 0 sets no limit.",
         shown="0",
-        converter=lambda value: whole_number(value, "max-connections-per-address", 0, 1_000_000),
+        converter=lambda value: values.whole_number(value, "max-connections-per-address", 0, 1_000_000),
         kind="whole number",
         live=True,
     )
@@ -379,7 +190,7 @@ class Settings:
         LISTENING,
         "The path below which everything stands, as /files: for a proxy that shows this server below that path of"
         " its own and passes the whole path on.",
-        converter=_base_path,
+        converter=values.base_path,
     )
 
     # Absolute path.
@@ -390,7 +201,7 @@ class Settings:
         FILES,
         "The folder that is served and receives the files; created when it isn't there.",
         shown="./data",
-        converter=lambda value: folder(value, "storage"),
+        converter=lambda value: values.folder(value, "storage"),
         kind="path",
         example="/srv/peerstor",
     )
@@ -401,7 +212,7 @@ class Settings:
         "DIR",
         FILES,
         "Folder for PeerStor's own databases and secrets; by default the private folder .peerstor in the storage.",
-        converter=_optional(folder, "state"),
+        converter=values.optional(values.folder, "state"),
         kind="path",
         example="/var/lib/peerstor",
     )
@@ -423,7 +234,7 @@ class Settings:
         DOWNLOADS,
         "Compress answers up to this size, in bytes or as 64K, 1MiB; 0 compresses nothing.",
         shown="1MiB",
-        converter=lambda value: size(value, "gzip-threshold"),
+        converter=lambda value: values.size(value, "gzip-threshold"),
         kind="size",
         live=True,
     )
@@ -435,7 +246,7 @@ class Settings:
         "BYTES",
         UPLOADS,
         "Largest file that is taken, in bytes or as 64M, 1GiB; by default only the disk is a limit.",
-        converter=_optional(size, "max-upload", least=1),
+        converter=values.optional(values.size, "max-upload", least=1),
         kind="size",
         live=True,
         example="10GiB",
@@ -448,7 +259,7 @@ class Settings:
         UPLOADS,
         "Tell clients of resumable uploads to send no more than this in one request, for a proxy that lets no more"
         " through; this server itself refuses nothing for it.",
-        converter=_optional(size, "max-request", least=64 * KIB),
+        converter=values.optional(values.size, "max-request", least=64 * KIB),
         kind="size",
         live=True,
         example="100MB",
@@ -461,7 +272,7 @@ class Settings:
         UPLOADS,
         "Days after which an upload that doesn't go on is dropped, fractions allowed.",
         shown="7",
-        converter=lambda value: number(value, "upload-expiry", 0.0001, 36500, " of days"),
+        converter=lambda value: values.number(value, "upload-expiry", 0.0001, 36500, " of days"),
         kind="number",
         live=True,
     )
@@ -474,7 +285,7 @@ class Settings:
         ACCESS,
         "A secret of at least 8 characters; whoever has it is the owner and may do everything. Other users of"
         " this machine can see it in the list of processes: prefer `peerstor token add`, see its --help.",
-        converter=_token,
+        converter=values.token_secret,
         secret=True,
         example="a long text that nobody guesses",
     )
@@ -486,7 +297,7 @@ class Settings:
         ACCESS,
         "What somebody without a token may do: nothing, read, also add new files, or everything; by default"
         " create while there is no token, and none with one.",
-        converter=_anonymous,
+        converter=values.anonymous_level,
         live=True,
         example="read",
     )
@@ -499,7 +310,7 @@ class Settings:
         "A host name that browsers may use for this server, beside its addresses and local names; .example.org"
         " takes all names below it. May be given several times.",
         repeatable=True,
-        converter=_host_names,
+        converter=values.host_names,
         live=True,
         example="files.example.org",
     )
@@ -513,7 +324,7 @@ class Settings:
         " from nowhere else, Forwarded and X-Forwarded-For, -Proto and -Host are believed. May be given several"
         " times: every proxy on the way.",
         repeatable=True,
-        converter=_networks,
+        converter=values.networks,
         live=True,
         example="127.0.0.1",
     )
@@ -525,7 +336,7 @@ class Settings:
         ACCESS,
         "Whose pages may read from here in a browser (GET, HEAD and OPTIONS): the pages of one origin, of any,"
         " or none; by default any while no tokens are set.",
-        converter=_cors,
+        converter=values.cors_setting,
         live=True,
         example="https://example.org",
     )
@@ -538,7 +349,7 @@ class Settings:
         ACCESS,
         "Have browsers that came by HTTPS use nothing else for this host name, for so many seconds (0 takes it"
         " back). By default none is told so.",
-        converter=_optional(whole_number, "hsts", least=0, most=315_360_000, unit=" of seconds"),
+        converter=values.optional(values.whole_number, "hsts", least=0, most=315_360_000, unit=" of seconds"),
         kind="whole number",
         live=True,
         example="31536000",
@@ -552,7 +363,7 @@ class Settings:
         LIFE,
         "Print the address as a QR code at the start, for a phone's camera, also where standard output is no"
         " terminal or a narrow one.",
-        converter=_optional_flag,
+        converter=values.optional_flag,
     )
     log_format: LogFormat = _setting(  # noqa: RUF009
         "text",
@@ -562,7 +373,7 @@ class Settings:
         "How the server's own log is written: text for people, or a line of JSON for each event, for programs that"
         " gather logs.",
         shown="text",
-        converter=_log_format,
+        converter=values.log_format,
     )
     # Absolute path; None is no access log.
     access_log: bytes | None = _setting(
@@ -571,7 +382,7 @@ class Settings:
         "FILE",
         LIFE,
         "Write one line for every request to this file, in the combined format.",
-        converter=_optional(folder, "access-log"),
+        converter=values.optional(values.folder, "access-log"),
         kind="path",
         live=True,
         example="/var/log/peerstor/access.log",
@@ -584,7 +395,7 @@ class Settings:
         LIFE,
         "Write who signed in, and who changed what, to this file as lines of JSON; by default audit.log where"
         " --state says. none writes nothing.",
-        converter=_audit_log,
+        converter=values.audit_log,
         kind="path",
         live=True,
         example="/var/log/peerstor/audit.log",
@@ -607,7 +418,7 @@ class Settings:
         LIFE,
         "Seconds that transfers get to end in when the server is stopped, fractions allowed.",
         shown="4",
-        converter=lambda value: number(value, "drain", 0, 86400, " of seconds"),
+        converter=lambda value: values.number(value, "drain", 0, 86400, " of seconds"),
         kind="number",
         live=True,
     )

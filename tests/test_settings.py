@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.errors import StartupError
-from peerstor.settings import GIB, KIB, MIB, TIB, Option, Settings, size
+from peerstor.settings import Option, Settings
+from peerstor.values import GIB, KIB, MIB, TIB, size
 
 
 class DefaultTests(SynchronousTestCase):

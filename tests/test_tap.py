@@ -27,8 +27,9 @@ from peerstor.daemon.logfile import LogFile
 from peerstor.daemon.notify import Notifier
 from peerstor.daemon.unixsocket import SocketFiles
 from peerstor.errors import StartupError, StorageUnavailable
-from peerstor.settings import MIB, Settings
+from peerstor.settings import Settings
 from peerstor.tap import Options, given_in, makeService
+from peerstor.values import MIB
 from tests.scratch import scratch_folder
 
 

@@ -12,7 +12,8 @@ from peerstor.config.file import Content, read_file
 from peerstor.config.given import Given, Source, checked
 from peerstor.config.names import NAMED
 from peerstor.errors import StartupError
-from peerstor.settings import Settings, folder
+from peerstor.settings import Settings
+from peerstor.values import folder
 
 _OPTION = re.compile(r"--([a-z][a-z-]*[a-z])")
 

@@ -8,7 +8,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from peerstor.daemon.qrcode import phone_address, qr_lines, shows_code, takes_colours
-from peerstor.settings import Anonymous
+from peerstor.values import Anonymous
 
 _log = Logger()
 

@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.access.anonymous import LEVELS, anonymous
 from peerstor.access.rights import Right
-from peerstor.settings import ANONYMOUS
+from peerstor.values import ANONYMOUS
 
 
 class Levels(SynchronousTestCase):

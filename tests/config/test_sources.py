@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.config.given import Source
 from peerstor.config.sources import Configuration, Sources
 from peerstor.errors import StartupError
-from peerstor.settings import GIB, KIB, MIB, Settings
+from peerstor.settings import Settings
+from peerstor.values import GIB, KIB, MIB
 from tests.scratch import scratch_folder
 
 
