@@ -15,7 +15,7 @@ from tests.scratch import scratch_folder
 
 # Keeps two numbers equal, in two tables, as the ledger's process uses its file: exclusively, with a log.
 _WRITER = """
-import sqlite3, sys
+import sqlite3, sys, time
 base = sqlite3.connect(sys.argv[1], isolation_level=None)
 base.execute("PRAGMA locking_mode = EXCLUSIVE")
 base.execute("PRAGMA journal_mode = WAL")
@@ -31,6 +31,7 @@ while True:
     base.execute("UPDATE a SET n = ?, x = randomblob(?)", (number, number * 37 % 9000))
     base.execute("UPDATE b SET n = ?, x = randomblob(?)", (number, number * 91 % 9000))
     base.execute("COMMIT")
+    time.sleep(0.001)  # a writer that left no instant between its transactions could starve any reader
 """
 
 
@@ -51,23 +52,22 @@ class DatabaseCase(SynchronousTestCase):
 class ExclusiveTests(DatabaseCase):
     def test_while_it_is_written(self) -> None:
         """A copy is what stood there between two transactions, however often and fast the log is begun anew."""
-        with subprocess.Popen([sys.executable, "-c", _WRITER, self.path], stdout=subprocess.PIPE) as writer:
-            self.addCleanup(writer.wait)
-            self.addCleanup(writer.kill)
-            assert writer.stdout is not None
-            writer.stdout.readline()
-            last = 0
-            for number in range(40):
-                target = self.target + b"%d" % number
-                self.assertTrue(copy_exclusive(self.path, target))
-                self.assertEqual(examine(target), 7)
-                with closing(sqlite3.connect(target)) as base:
-                    (a,), (b,) = base.execute("SELECT n FROM a UNION ALL SELECT n FROM b").fetchall()
-                self.assertEqual(a, b)
-                self.assertGreaterEqual(a, last)
-                last = a
-            self.assertGreater(last, 40)
-            writer.kill()
+        writer = subprocess.Popen([sys.executable, "-c", _WRITER, self.path], stdout=subprocess.PIPE)
+        self.addCleanup(writer.communicate)
+        self.addCleanup(writer.kill)
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        last = 0
+        for number in range(40):
+            target = self.target + b"%d" % number
+            self.assertTrue(copy_exclusive(self.path, target))
+            self.assertEqual(examine(target), 7)
+            with closing(sqlite3.connect(target)) as base:
+                (a,), (b,) = base.execute("SELECT n FROM a UNION ALL SELECT n FROM b").fetchall()
+            self.assertEqual(a, b)
+            self.assertGreaterEqual(a, last)
+            last = a
+        self.assertGreater(last, 40)
 
     def test_unfolded(self) -> None:
         """What only stands in the log of a killed process is in the copy, which is one file of its owner's."""
