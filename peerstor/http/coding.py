@@ -8,6 +8,7 @@ from werkzeug.http import parse_accept_header
 
 from peerstor.http import spans
 from peerstor.http.blocks import Runs
+from peerstor.http.qualities import readable
 
 try:
     from isal import isal_zlib
@@ -69,7 +70,7 @@ def negotiate(accept_encoding: bytes | None) -> bytes | None:
     """
     if accept_encoding is None:
         return None
-    accepted = parse_accept_header(accept_encoding.decode("latin-1"))
+    accepted = parse_accept_header(readable(accept_encoding.decode("latin-1")))
     named = {item.lower() for item, _ in accepted}
     gzip = accepted.quality("x-gzip" if "gzip" not in named and "x-gzip" in named else "gzip")
     identity = accepted.quality("identity")

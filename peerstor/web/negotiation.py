@@ -6,13 +6,15 @@ from twisted.web.http_headers import Headers
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from peerstor.http.qualities import readable
+
 
 def wanted_type(headers: Headers, offered: Sequence[str]) -> str:
     """Choose one of `offered`, the first of which goes to whoever has no preference."""
     accept = b",".join(headers.getRawHeaders(b"Accept", [])).decode("latin-1")
     if not accept:
         return offered[0]
-    accepted = parse_accept_header(accept, MIMEAccept)
+    accepted = parse_accept_header(readable(accept), MIMEAccept)
     best, best_quality = offered[0], 0.0
     for media_type in offered:
         quality = accepted.quality(media_type)

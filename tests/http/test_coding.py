@@ -41,6 +41,7 @@ class Negotiation(SynchronousTestCase):
             (b"*;q=0", None),
             (b"*;q=0, gzip", b"gzip"),
             (b"gzip;q=0", None),
+            (b"gzip;q=0.", None),
             (b"gzip;q=0, *", None),
             (b"gzip; q=0.000", None),
             (b"gzip;q=0.001", b"gzip"),

@@ -21,6 +21,8 @@ class Wanted(SynchronousTestCase):
             ("text/plain;q=0.5, application/json;q=0.4", "text/plain"),
             ("text/*;q=0.1, application/json;q=0.2", "application/json"),
             ("text/html;q=0, */*", "application/json"),
+            ("text/*;q=0., */*", "application/json"),
+            ("text/html ; q=1., application/json", "text/html"),
             ("image/png", "text/html"),
             ("garbage;;;q=x", "text/html"),
         ):
