@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
+from twisted.logger import Logger
+
 from peerstor.config.given import Given, Source, checked
-from peerstor.config.names import BY_VARIABLE, PREFIX, Named, nearest, printable
+from peerstor.config.names import BY_VARIABLE, PREFIX, Named, misspelt, printable
 from peerstor.errors import StartupError
+
+_log = Logger()
 
 CONFIG = f"{PREFIX}CONFIG"
 """Names the file, where the command line doesn't."""
@@ -15,9 +19,10 @@ _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 def given_in_environment(environ: Mapping[str, str]) -> dict[str, Given]:
     """Read what the environment says of settings, by their names in `Settings`.
 
-    A variable that is empty is as if it weren't there: unit files and containers can't take one away.
+    A variable that is empty is as if it weren't there: unit files and containers can't take one away. One that only
+    begins like ours is somebody else's (a script has its own): it is left alone, with a warning.
 
-    :raise StartupError: a value isn't allowed, or a variable that begins like ours is none of them.
+    :raise StartupError: a value isn't allowed, or a variable is one of ours misspelt.
     """
     found = {}
     for variable, text in environ.items():
@@ -25,8 +30,11 @@ def given_in_environment(environ: Mapping[str, str]) -> dict[str, Given]:
             continue
         named = BY_VARIABLE.get(variable)
         if named is None:
-            known = (*BY_VARIABLE, CONFIG)
-            raise StartupError(f"There is no variable {printable(variable)}; {nearest(variable, known)}")
+            meant = misspelt(variable, (*BY_VARIABLE, CONFIG))
+            if meant is not None:
+                raise StartupError(f"There is no variable {printable(variable)}; did you mean {meant}?")
+            _log.warn("The variable {variable} is none of PeerStor's; it is ignored.", variable=printable(variable))
+            continue
         found[named.setting] = checked(named, _read(named, text), Source.ENVIRONMENT, variable)
     return found
 

@@ -11,6 +11,10 @@ from peerstor.settings import Option, Settings
 PREFIX = "PEERSTOR_"
 """Begins every variable that is ours, and none that isn't."""
 
+ALIKE = 0.7
+"""How alike two variables are, of 1, for one to be taken for the other misspelt: `NO_GZIP` for `GZIP` is, and
+`TLS_ARGS`, which may be a script's own, for `HSTS` isn't."""
+
 
 @frozen(eq=False)
 class Named:
@@ -49,6 +53,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Word which name was probably meant, as the end of a sentence."""
     found = get_close_matches(word, list(known), 1)
     return f"did you mean {found[0]}?" if found else "peerstor --help tells which there are."
+
+
+def misspelt(variable: str, known: Iterable[str]) -> str | None:
+    """Tell which variable was clearly meant by one that doesn't exist; None where none was.
+
+    :param known: variables that there are.
+    """
+    ends = [one.removeprefix(PREFIX) for one in known]
+    found = get_close_matches(variable.removeprefix(PREFIX), ends, 1, cutoff=ALIKE)
+    return PREFIX + found[0] if found else None
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.config.given import Source
@@ -254,6 +255,13 @@ class EnvironmentTests(SourcesCase):
         ):
             with self.subTest(env=env):
                 self.assertEqual(self.refusal(env=env), words)
+
+    def test_others_variables(self) -> None:
+        """What merely begins like ours is somebody else's, and no reason not to start; it is named in the log."""
+        theirs = {"PEERSTOR_CHECKOUT": "/x", "PEERSTOR_TLS_ARGS": "-k", "PEERSTOR_SERVICE_HOST": "::1"}
+        with capturedLogs() as events:
+            self.assertEqual(self.read(env=theirs).settings, Settings())
+        self.assertEqual([event["variable"] for event in events], list(theirs))
 
     def test_secret_stays_one(self) -> None:
         """A secret shows in no refusal, nor in what is printed of a configuration."""
