@@ -333,6 +333,7 @@ def build(
         exempt=lambda address: address in proxies,
         capacity=_capacity(),
         full=lambda full: listening.set_full(full),
+        lanes=settings.fast_lanes,
     )
     tls = None
     if settings.tls:

@@ -224,7 +224,6 @@ class Settings:
         FILES,
         "Don't force finished files to the disk before answering: faster, and a power cut may lose them.",
     )
-
     gzip: bool = _setting(True, "no-gzip", None, DOWNLOADS, "Don't compress answers.", live=True)
     # bytes, inclusive.
     gzip_threshold: int = _setting(
@@ -409,6 +408,14 @@ class Settings:
         "Show /-/metrics, the figures for Prometheus, to everybody; by default only to a token with the right"
         " admin.",
         live=True,
+    )
+    # Whether what has a faster way beside its ordinary one (see http/) takes it.
+    fast_lanes: bool = _setting(
+        True,
+        "no-fast-lanes",
+        None,
+        LIFE,
+        "Send and receive all the ordinary way: slower, with the same answers. To find out what is to blame.",
     )
     # seconds.
     drain: float = _setting(

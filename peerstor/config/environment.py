@@ -19,8 +19,8 @@ _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 def given_in_environment(environ: Mapping[str, str]) -> dict[str, Given]:
     """Read what the environment says of settings, by their names in `Settings`.
 
-    A variable that is empty is as if it weren't there: unit files and containers can't take one away. One that only
-    begins like ours is somebody else's (a script has its own): it is left alone, with a warning.
+    A variable that is empty is as if it weren't there: unit files and containers can't take one away. One that
+    only begins like ours is somebody else's (a script has its own): it is left alone, with a warning.
 
     :raise StartupError: a value isn't allowed, or a variable is one of ours misspelt.
     """
@@ -33,7 +33,7 @@ def given_in_environment(environ: Mapping[str, str]) -> dict[str, Given]:
             meant = misspelt(variable, (*BY_VARIABLE, CONFIG))
             if meant is not None:
                 raise StartupError(f"There is no variable {printable(variable)}; did you mean {meant}?")
-            _log.warn("The variable {variable} is none of PeerStor's; it is ignored.", variable=printable(variable))
+            _log.warn("{variable} is no variable of PeerStor's; it is ignored.", variable=printable(variable))
             continue
         found[named.setting] = checked(named, _read(named, text), Source.ENVIRONMENT, variable)
     return found

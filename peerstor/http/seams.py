@@ -29,6 +29,7 @@ class House(Protocol):
     stopping: bool
     received: int
     sent: int
+    lanes: bool
 
     @property
     def connections(self) -> int:

@@ -48,6 +48,7 @@ class StreamingSite(Site):
         exempt: Callable[[str], bool] = lambda _: False,
         capacity: int = 0,
         full: Callable[[bool], None] | None = None,
+        lanes: bool = True,
     ) -> None:
         """Make a site.
 
@@ -57,6 +58,7 @@ class StreamingSite(Site):
         :param per_address: connections that one address may have open; 0 is no limit.
         :param exempt: tells the addresses that this doesn't hold for.
         :param capacity: connections after which `full(True)` is called (stop accepting); 0 is no limit.
+        :param lanes: whether connections take the faster ways that this package has beside the ordinary ones.
         :param full: called with True when capacity is reached, with False when there is room again.
         """
         super().__init__(
@@ -66,6 +68,7 @@ class StreamingSite(Site):
         self.stopping = False
         self.received = 0
         self.sent = 0
+        self.lanes = lanes
         self._refusal_body = refusal_body
         self._log = log
         self.per_address = per_address
