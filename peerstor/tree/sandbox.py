@@ -96,6 +96,15 @@ class Sandbox:
         fd = self._open_root(first=True)
         os.close(fd)
 
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """(device, inode) of the storage folder, as it was last found."""
+        return self._known
+
+    def hides(self, found: os.stat_result) -> bool:
+        """Tell whether a folder is private by what it is, whatever its name."""
+        return (found.st_dev, found.st_ino) in self._hidden
+
     def open(self, path: TreePath) -> Opened:
         """Open a regular file or a folder. Blocks.
 
@@ -191,7 +200,7 @@ class Sandbox:
     def _check_kind(self, found: os.stat_result) -> None:
         if stat.S_ISREG(found.st_mode):
             return
-        if not stat.S_ISDIR(found.st_mode) or (found.st_dev, found.st_ino) in self._hidden:
+        if not stat.S_ISDIR(found.st_mode) or self.hides(found):
             raise NotFound()
 
     def _walk(self, start: tuple[bytes, ...] = ()) -> "_Walk":

@@ -1,0 +1,139 @@
+"""Opening and reading files that the kernel has in its memory, at once and without a thread.
+
+Most of what is asked for was asked for before. A visit to a thread costs ten times as much as opening such a file;
+yet the reactor's thread must never wait for a disk. So each step here asks the kernel for what it has, and for
+nothing else (`RESOLVE_CACHED`, `RWF_NOWAIT`), and gives up where that isn't enough: the sandbox then does it all, in
+a thread. It also gives up wherever a rule needs more than a look: links, mounts, private names, folders.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+
+from attrs import frozen
+
+from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, READ, Unavailable, openat2
+from peerstor.tree.paths import TreePath
+from peerstor.tree.sandbox import Opened, Sandbox
+
+_NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+_UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+@frozen
+class Signature:
+    """What tells one content of a file from every other: it is the same as long as this is.
+
+    :param device, inode: which file it is.
+    :param size: bytes.
+    :param mtime, ctime: of its content and of what is known about it, nanoseconds since the epoch.
+    """
+
+    device: int
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Signature":
+        """Read it from what fstat said."""
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+class CachedFiles:
+    """Opens files of one storage as long as that takes no disk. Nothing here blocks."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Open what `sandbox` would."""
+        self._sandbox = sandbox
+        self._works = bool(_NOWAIT) and hasattr(os, "preadv")
+        self._unreadable: set[int] = set()
+
+    def open(self, path: TreePath) -> Opened | None:
+        """Open a regular file.
+
+        :return: what `Sandbox.open` would give; None where only that can tell.
+        """
+        if not self._works or path.slash or path.has_private:
+            return None
+        try:
+            return self._open(path)
+        except Unavailable:
+            self._works = False
+        except OSError:
+            pass
+        return None
+
+    def read(self, opened: Opened) -> bytes | None:
+        """Read a file whole.
+
+        :return: as many bytes as fstat said; None where they aren't all in memory.
+        """
+        device, size = opened.stat.st_dev, opened.stat.st_size
+        if device in self._unreadable:
+            return None
+        buffer = bytearray(size)
+        try:
+            count = os.preadv(opened.fd, [buffer], 0, _NOWAIT) if size else 0
+        except OSError as error:
+            if error.errno in _UNSUPPORTED:
+                # A network's or user's file system, where looking may wait too: it is left to threads for good.
+                self._unreadable.add(device)
+            return None
+        return bytes(buffer) if count == size else None
+
+    def _open(self, path: TreePath) -> Opened | None:
+        root = openat2(AT_FDCWD, self._sandbox.root, CACHED)
+        if root < 0:
+            return None
+        try:
+            found = os.fstat(root)
+            if (found.st_dev, found.st_ino) != self._sandbox.identity or found.st_dev in self._unreadable:
+                return None
+            return None if self._passes_private(root, path) else self._opened(root, path)
+        finally:
+            os.close(root)
+
+    def _passes_private(self, root: int, path: TreePath) -> bool:
+        """Tell whether a folder on the way is private whatever its name, because somebody has moved it."""
+        for count in range(1, len(path.parts)):
+            looked = openat2(root, b"/".join(path.parts[:count]), LOOK)
+            if looked < 0:
+                return True
+            try:
+                found = os.fstat(looked)
+            finally:
+                os.close(looked)
+            if self._sandbox.hides(found):
+                return True
+        return False
+
+    def _opened(self, root: int, path: TreePath) -> Opened | None:
+        if not _is_file(root, path.joined):
+            return None
+        fd = openat2(root, path.joined, READ)
+        if fd < 0:
+            return None
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                os.close(fd)
+                return None
+        except BaseException:
+            os.close(fd)
+            raise
+        # No link was followed, so the names are the real ones.
+        return Opened(fd=fd, stat=found, real=path.parts, floor=path.parts[: path.within])
+
+
+def _is_file(root: int, joined: bytes) -> bool:
+    """Tell whether it is a regular file: a device or FIFO is not even opened, that alone can have effects."""
+    looked = openat2(root, joined, LOOK)
+    if looked < 0:
+        return False
+    try:
+        return stat.S_ISREG(os.fstat(looked).st_mode)
+    finally:
+        os.close(looked)
