@@ -293,6 +293,11 @@ class StreamingChannel(HTTPChannel):
         self.site.sent += length
         super().writeSequence(iovec)
 
+    def sent_aside(self, count: int) -> None:
+        """Count bytes of an answer that go to the socket in another way than through `write`."""
+        self._written += count
+        self.site.sent += count
+
     def pauseProducing(self) -> None:
         """Hold the producer of the answer, and the body: who doesn't read may not send."""
         self._waitingForTransport = True

@@ -65,6 +65,9 @@ class Connection(Protocol):
     def isSecure(self) -> bool:
         """Tell whether it is encrypted."""
 
+    def sent_aside(self, count: int) -> None:
+        """Count bytes of an answer that go to the socket in another way than through `write`."""
+
     def answered_early(self, request: Any) -> None:
         """Decide what becomes of the rest of a body that nobody wants."""
 
