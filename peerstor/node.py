@@ -29,6 +29,7 @@ from peerstor.daemon.reloading import Reloading
 from peerstor.daemon.rereading import Rereading
 from peerstor.daemon.threads import Threads
 from peerstor.errors import Fault, Stopping
+from peerstor.http.repeats import Repeats
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
@@ -322,6 +323,8 @@ def build(
         delay=delay,
         state=state,
     )
+    repeats = Repeats(ready=lambda: keyring.fresh)
+    keyring.on_change.append(repeats.forget)
     access_log = AccessLog(path=settings.access_log, threads=writing_log, clock=reactor)
     proxies = TrustedProxies(settings.trusted_proxy)
     site = StreamingSite(
@@ -334,6 +337,7 @@ def build(
         capacity=_capacity(),
         full=lambda full: listening.set_full(full),
         lanes=settings.fast_lanes,
+        repeats=repeats,
     )
     tls = None
     if settings.tls:
@@ -354,6 +358,7 @@ def build(
     )
 
     def take(now: Settings) -> None:
+        repeats.forget()
         engine.limit(max_upload=now.max_upload, expiry=now.upload_expiry_seconds)
         site.per_address = now.max_connections_per_address
         proxies.trust(now.trusted_proxy)

@@ -162,13 +162,17 @@ class Keyring:
         """Take note that a kind which was included has changed of its own accord."""
         self._announce()
 
+    @property
+    def fresh(self) -> bool:
+        """Whether what is known is at most `FRESH` seconds old."""
+        return bool(self._clock.seconds() - self._looked < FRESH)
+
     async def refresh(self) -> None:
         """See to it that what is known is at most `FRESH` seconds old, unless the disk doesn't answer."""
-        now = self._clock.seconds()
-        if now - self._looked < FRESH:
+        if self.fresh:
             return
         began = self._begin_look()
-        if now - began < PATIENCE:
+        if self._clock.seconds() - began < PATIENCE:
             await self._looked_at()
 
     # Looking

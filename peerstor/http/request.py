@@ -10,6 +10,7 @@ from twisted.web.server import Request
 from peerstor.http.body import BodyCut, BodyStream
 from peerstor.http.clients import client_address
 from peerstor.http.phrases import phrase
+from peerstor.http.repeats import Source
 from peerstor.http.seams import Connection
 
 DRAIN_AT_MOST = 256 * 1024
@@ -41,6 +42,8 @@ class StreamingRequest(Request):
     :ivar authority: the host, and the port where there is one, as the client spelled it; None where HTTP/1.0 told
         none.
     :ivar request_id: tells it from all others, in answers and logs: of `[A-Za-z0-9._-]`, 64 characters at most.
+    :ivar source: where the answer came from, set by whoever would give the same one again to the same request;
+        None where that isn't known.
     :ivar route: what took it, in one of so many words as there are routes; whoever takes it says so.
     """
 
@@ -61,6 +64,7 @@ class StreamingRequest(Request):
         self.authority: bytes | None = None
         self.request_id = new_request_id()
         self.route = UNROUTED
+        self.source: Source | None = None
         self._dispatched = False
         self._answered_early = False
         self._refused = 0

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from peerstor.http.repeats import Repeats
 from peerstor.http.timeouts import Timeouts
 
 
@@ -30,6 +31,7 @@ class House(Protocol):
     received: int
     sent: int
     lanes: bool
+    repeats: Repeats | None
 
     @property
     def connections(self) -> int:

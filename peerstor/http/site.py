@@ -13,6 +13,7 @@ from twisted.web.server import Site
 from peerstor.http.channel import StreamingChannel
 from peerstor.http.clients import LOCAL, UNKNOWN
 from peerstor.http.phrases import phrase
+from peerstor.http.repeats import Repeats
 from peerstor.http.request import StreamingRequest
 from peerstor.http.seams import Guest
 from peerstor.http.timeouts import Timeouts
@@ -49,6 +50,7 @@ class StreamingSite(Site):
         capacity: int = 0,
         full: Callable[[bool], None] | None = None,
         lanes: bool = True,
+        repeats: Repeats | None = None,
     ) -> None:
         """Make a site.
 
@@ -59,6 +61,7 @@ class StreamingSite(Site):
         :param exempt: tells the addresses that this doesn't hold for.
         :param capacity: connections after which `full(True)` is called (stop accepting); 0 is no limit.
         :param lanes: whether connections take the faster ways that this package has beside the ordinary ones.
+        :param repeats: the answers that may be given again at once; None gives none so.
         :param full: called with True when capacity is reached, with False when there is room again.
         """
         super().__init__(
@@ -69,6 +72,7 @@ class StreamingSite(Site):
         self.received = 0
         self.sent = 0
         self.lanes = lanes
+        self.repeats = repeats if lanes else None
         self._refusal_body = refusal_body
         self._log = log
         self.per_address = per_address

@@ -2,18 +2,17 @@
 
 Most of what is asked for was asked for before. A visit to a thread costs ten times as much as opening such a file;
 yet the reactor's thread must never wait for a disk. So each step here asks the kernel for what it has, and for
-nothing else (`RESOLVE_CACHED`, `RWF_NOWAIT`), and gives up where that isn't enough: the sandbox then does it all, in
-a thread. It also gives up wherever a rule needs more than a look: links, mounts, private names, folders.
+nothing else (`RESOLVE_CACHED`, `RWF_NOWAIT`), and gives up where that isn't enough: the sandbox then does it all,
+in a thread. It also gives up wherever a rule needs more than a look: links, mounts, private names, folders.
 """
 
 import errno
 import os
 import stat
-from collections.abc import Callable
 
 from attrs import frozen
 
-from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, READ, Unavailable, openat2
+from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, READ, READ_ANYWHERE, Unavailable, openat2
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Opened, Sandbox
 
@@ -83,6 +82,37 @@ class CachedFiles:
                 self._unreadable.add(device)
             return None
         return bytes(buffer) if count == size else None
+
+    def unchanged(self, path: TreePath, signature: Signature) -> bool:
+        """Tell whether a file that `open` gave under this path still is there, with the content that it had.
+
+        Its links, mounts and folders needn't be looked at again: it is the same file that was found right then.
+        """
+        try:
+            root = os.stat(self._sandbox.root)
+            found = os.stat(self._at(path), follow_symlinks=False)
+        except OSError:
+            return False
+        return (root.st_dev, root.st_ino) == self._sandbox.identity and Signature.of(found) == signature
+
+    def again(self, path: TreePath, signature: Signature) -> bytes | None:
+        """Read a file whole that `open` gave under this path.
+
+        :return: None where it has changed since, or isn't in memory.
+        """
+        if not self.unchanged(path, signature):
+            return None
+        try:
+            fd = openat2(AT_FDCWD, self._at(path), READ_ANYWHERE)
+        except Unavailable:
+            return None
+        if fd < 0:
+            return None
+        with Opened(fd=fd, stat=os.fstat(fd), real=path.parts) as opened:
+            return self.read(opened) if Signature.of(opened.stat) == signature else None
+
+    def _at(self, path: TreePath) -> bytes:
+        return self._sandbox.root + b"/" + path.joined
 
     def _open(self, path: TreePath) -> Opened | None:
         root = openat2(AT_FDCWD, self._sandbox.root, CACHED)

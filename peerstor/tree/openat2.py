@@ -30,6 +30,9 @@ READ = How(
 )
 """Opens for reading what lies below a folder on the same mount, by no link at all."""
 
+READ_ANYWHERE = How(READ.flags, 0, _NO_MAGICLINKS | _CACHED)
+"""Opens for reading what lies at an absolute path; whoever asks knows by other means what has to lie there."""
+
 LOOK = How(os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW if hasattr(os, "O_PATH") else 0, 0, READ.resolve)
 """The same, without touching what is found: a device isn't even opened."""
 

@@ -45,10 +45,12 @@ class Reading:
     """An open file, with its first bytes where it is small.
 
     :param content: the whole of it, or None.
+    :param at_once: whether it was opened without a thread.
     """
 
     opened: Opened
     content: bytes | None
+    at_once: bool = False
 
 
 def read_small(opened: Opened) -> Reading:

@@ -15,6 +15,7 @@ from peerstor.http.body import BodyStream
 from peerstor.http.formparts import FilePart
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
 from peerstor.settings import Settings
+from peerstor.tree.cached import CachedFiles
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
@@ -118,6 +119,7 @@ def build_root(
         cors=cors,
         links=links,
         sandbox=sandbox,
+        cached=CachedFiles(sandbox) if settings.fast_lanes else None,
         publisher=publisher,
         engine=engine,
         reads=reads,

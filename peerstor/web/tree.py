@@ -10,6 +10,7 @@ from peerstor.errors import BadRequest, LengthNeeded, MethodRefused, NotFound
 from peerstor.http.conditional import entity_tag
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IByteSource, IChangeListener, IThreads
+from peerstor.tree.cached import CachedFiles
 from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Conflict, Publisher
 from peerstor.tree.sandbox import Sandbox
@@ -18,7 +19,7 @@ from peerstor.web.conditions import conditions, refuse_coding
 from peerstor.web.cors import Cors
 from peerstor.web.digests import WHOLE, sent_digests
 from peerstor.web.errors import Errors
-from peerstor.web.files import Files, Reading, read_small
+from peerstor.web.files import SMALL, Files, Reading, read_small
 from peerstor.web.forms import Forms
 from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import Links
@@ -26,6 +27,7 @@ from peerstor.web.listing import Listings
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.redirects import redirect
 from peerstor.web.renaming import renamed
+from peerstor.web.repeating import repeat_file
 from peerstor.web.root import path_of
 from peerstor.web.routes import Routes
 
@@ -46,6 +48,7 @@ class TreeFace:
         cors: Cors,
         links: Links,
         sandbox: Sandbox,
+        cached: CachedFiles | None,
         publisher: Publisher,
         engine: Engine,
         reads: IThreads,
@@ -57,6 +60,7 @@ class TreeFace:
     ) -> None:
         """Make the face.
 
+        :param cached: opens what needs no thread; None to have everything opened in one.
         :param reads: where the tree is looked at.
         :param disk: where it is changed.
         :param listeners: told of what is deleted (the engine tells of what is published).
@@ -66,6 +70,7 @@ class TreeFace:
         self.cors = cors
         self._links = links
         self._sandbox = sandbox
+        self._cached = cached
         self._publisher = publisher
         self._engine = engine
         self._reads = reads
@@ -81,10 +86,13 @@ class TreeFace:
         path = admission.path
         if admission.blind:
             return self._drop(request, admission)
-        reading = await self._reads.run(self._open, path)
+        reading = await self._reading(path)
         with reading.opened as opened:
             if not opened.is_folder:
-                return await self._files.answer(request, path.name, reading)
+                body = await self._files.answer(request, path.name, reading)
+                if reading.at_once and self._cached is not None and not request.startedWriting:
+                    repeat_file(request, admission, self._cached, opened)
+                return body
         if not path.slash:
             return self._redirect_to_folder(request, path)
         return await self._listings.answer(request, admission, self._links)
@@ -150,6 +158,18 @@ class TreeFace:
             return self._redirect_to_folder(request, path)
         refuse_coding(request.requestHeaders)
         return await self._forms.answer(request, admission, self._links)
+
+    async def _reading(self, path: TreePath) -> Reading:
+        """Open what a path names, at once where the kernel has all that this takes in its memory."""
+        opened = None if self._cached is None else self._cached.open(path)
+        if opened is None or self._cached is None:
+            return await self._reads.run(self._open, path)
+        if opened.stat.st_size > SMALL:
+            return Reading(opened, None, at_once=True)
+        content = self._cached.read(opened)
+        if content is None:
+            return await self._reads.run(read_small, opened)
+        return Reading(opened, content, at_once=True)
 
     def _open(self, path: TreePath) -> Reading:
         return read_small(self._sandbox.open(path))

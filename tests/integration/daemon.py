@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
+from tests.lanes import FAST_LANES
+
 BIN = os.path.dirname(sys.executable)
 TWISTD = os.path.join(BIN, "twistd")
 
@@ -34,7 +36,8 @@ def environment(**changes: str) -> dict[str, str]:
     """This process's environment without settings, and without what would let a child find the checkout by accident."""
     left = ("PYTHONPATH", "PYTHONHOME")
     kept = {name: value for name, value in os.environ.items() if name not in left and name[:9] != "PEERSTOR_"}
-    return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **changes}
+    lanes = {} if FAST_LANES else {"PEERSTOR_FAST_LANES": "false"}
+    return {**kept, **lanes, "PYTHONDONTWRITEBYTECODE": "1", **changes}
 
 
 class Foreground:

@@ -17,6 +17,7 @@ from peerstor.access.shares.links import ShareLinks
 from peerstor.config.live import LiveSettings
 from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.daemon.loopdelay import LoopDelay
+from peerstor.http.repeats import Repeats
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
 from peerstor.tree.private import PrivateFolder
@@ -32,6 +33,7 @@ from peerstor.web.errors import refusal_body
 from peerstor.web.site import build_root
 from tests.fakes import ImmediateThreads, KeptAudit
 from tests.http.wire import Wire
+from tests.lanes import FAST_LANES
 
 
 @frozen
@@ -54,7 +56,7 @@ class House:
         self.folder = tempfile.mkdtemp()
         self.storage = os.path.join(self.folder, "storage")
         os.mkdir(self.storage)
-        self.settings = Settings(storage=self.storage, **settings)
+        self.settings = Settings(storage=self.storage, **{"fast_lanes": FAST_LANES, **settings})
         self.live = LiveSettings(self.settings)
         self.clock = Clock()
         self.wall = 1_700_000_000.0
@@ -123,11 +125,16 @@ class House:
             delay=self.delay,
             state=os.fsencode(self.folder),
         )
+        self.repeats = Repeats(ready=lambda: self.keyring.fresh)
+        self.keyring.on_change.append(self.repeats.forget)
+        self.live.follow(lambda now: self.repeats.forget())
         self.site = StreamingSite(
             self.root,
             reactor=self.clock,  # type: ignore[arg-type]
             refusal_body=refusal_body,
             log=self.counts.ended,
+            lanes=self.settings.fast_lanes,
+            repeats=self.repeats,
         )
 
     def close(self) -> None:

@@ -1,0 +1,62 @@
+"""Which answers may be given again to the same request, and how to find out whether they still hold."""
+
+from attrs import frozen
+
+from peerstor.http.request import StreamingRequest
+from peerstor.tree.cached import CachedFiles, Signature
+from peerstor.tree.paths import TreePath
+from peerstor.tree.sandbox import Opened
+from peerstor.web.guard import Admission
+
+TELLING = (
+    b"authorization", b"cookie", b"x-request-id", b"forwarded", b"x-forwarded-for", b"x-forwarded-proto",
+    b"x-forwarded-host",
+)  # fmt: skip
+"""Headers that tell who asks, or for whom: the answer may not be the same to the next who sends them."""
+
+
+@frozen
+class FileContent:
+    """A small file, sent whole."""
+
+    files: CachedFiles
+    path: TreePath
+    signature: Signature
+
+    def content(self) -> bytes | None:
+        """See `peerstor.http.repeats.Source`."""
+        return self.files.again(self.path, self.signature)
+
+
+@frozen
+class FileState:
+    """A file that the client has already: nothing of it is sent."""
+
+    files: CachedFiles
+    path: TreePath
+    signature: Signature
+
+    def content(self) -> bytes | None:
+        """See `peerstor.http.repeats.Source`."""
+        return b"" if self.files.unchanged(self.path, self.signature) else None
+
+
+def may_repeat(request: StreamingRequest, admission: Admission) -> bool:
+    """Tell whether an answer depends on nothing but the request's own bytes, the rules, and what is stored."""
+    headers = request.requestHeaders
+    return (
+        request.method == b"GET"
+        and not admission.principal.signed_in
+        and not any(headers.hasHeader(name) for name in TELLING)
+    )
+
+
+def repeat_file(request: StreamingRequest, admission: Admission, files: CachedFiles, opened: Opened) -> None:
+    """Say that the answer, which is the whole file or that the client has it, may be given again.
+
+    :param opened: the file, which `files` opened.
+    """
+    if not may_repeat(request, admission) or request.code not in (200, 304):
+        return
+    kind = FileContent if request.code == 200 else FileState
+    request.source = kind(files, admission.path, Signature.of(opened.stat))
