@@ -69,15 +69,23 @@ def stated(fd: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # some file systems allow less than 255 bytes
-            raise BadName() from error
-        fault = fault_of(error)
-        if isinstance(fault, NoSpace):
-            fault = NoSpace(free=_free_bytes(fd))
-        elif isinstance(fault, NotFound):
-            # The names were there when we looked: the folder has been removed since, or our own part has.
-            fault = NoParent() if _is_removed(fd) else StorageUnavailable(reason=str(error))
-        raise fault from error
+        raise fault_at(error, fd) from error
+
+
+def fault_at(error: OSError, fd: int) -> Fault:
+    """Name the fault behind an error of writing, as `stated` does.
+
+    :param fd: something on the disk in question.
+    """
+    if error.errno == errno.ENAMETOOLONG:  # some file systems allow less than 255 bytes
+        return BadName()
+    fault = fault_of(error)
+    if isinstance(fault, NoSpace):
+        return NoSpace(free=_free_bytes(fd))
+    if isinstance(fault, NotFound):
+        # The names were there when we looked: the folder has been removed since, or our own part has.
+        return NoParent() if _is_removed(fd) else StorageUnavailable(reason=str(error))
+    return fault
 
 
 def _free_bytes(fd: int) -> int | None:

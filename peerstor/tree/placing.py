@@ -21,11 +21,13 @@ class Part:
     :ivar dir_fd: the folder that the part file lies in.
     :ivar name: its name there.
     :ivar fd: the part file itself, open for reading at least. All three stay the caller's.
+    :ivar nameless: whether it has no name yet (`O_TMPFILE`); `name` is the one that it gets where it needs one.
     """
 
     dir_fd: int
     name: bytes
     fd: int
+    nameless: bool = False
 
 
 def lstat(folder: Opened, name: bytes) -> os.stat_result | None:
@@ -60,16 +62,29 @@ def add_name(part: Part, folder: Opened, name: bytes) -> bool:
     must do: another program could still slip in between, but a crash leaves nothing half-made.
     """
     try:
-        os.link(part.name, name, src_dir_fd=part.dir_fd, dst_dir_fd=folder.fd, follow_symlinks=False)
+        if part.nameless:
+            link_nameless(part.fd, name, folder.fd)
+        else:
+            os.link(part.name, name, src_dir_fd=part.dir_fd, dst_dir_fd=folder.fd, follow_symlinks=False)
     except FileExistsError:
         return False
     except OSError as error:
-        if error.errno not in UNLINKABLE or error.errno == errno.EXDEV:
+        if part.nameless or error.errno not in UNLINKABLE or error.errno == errno.EXDEV:
             raise
         if lstat(folder, name) is not None:
             return False
         os.rename(part.name, name, src_dir_fd=part.dir_fd, dst_dir_fd=folder.fd)
     return True
+
+
+def give_own_name(part: Part) -> None:
+    """Give a nameless part the name that is meant for it, by which it can be renamed."""
+    link_nameless(part.fd, part.name, part.dir_fd)
+
+
+def link_nameless(fd: int, name: bytes, dir_fd: int) -> None:
+    """Give an open file that has no name its first one. Raises OSError, also where /proc isn't mounted."""
+    os.link(b"/proc/self/fd/%d" % fd, name, dst_dir_fd=dir_fd, follow_symlinks=True)
 
 
 def copy_near(part: Part, folder: Opened) -> Part:

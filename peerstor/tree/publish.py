@@ -3,35 +3,23 @@
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from enum import Enum
 
 from attrs import frozen
 
-from peerstor.errors import BadName, Exists, Forbidden, IsFolder, NoParent, NotFound
-from peerstor.tree.faults import stated
-from peerstor.tree.paths import TreePath, check_new_name
-from peerstor.tree.placing import Part, add_name, copy_near, drop_copy, free_name, holds, lstat
+from peerstor.errors import BadName, Exists, Fault, Forbidden, IsFolder, NoParent, NotFound
+from peerstor.tree.faults import fault_at, stated
+from peerstor.tree.folders import Folders
+from peerstor.tree.naming import Check, Conflict, Intent, Namer, Order
+from peerstor.tree.paths import TreePath
+from peerstor.tree.placing import Part, copy_near, drop_copy, holds, lstat
 from peerstor.tree.sandbox import Opened, Sandbox
+from peerstor.tree.syncing import begin_writing, sync_data, sync_folder
 from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
 
-__all__ = ["Conflict", "Part", "Published", "Publisher"]
-
-# How often a name that somebody outside PeerStor takes in the last moment is chosen anew.
-TRIES = 100
-
-Check = Callable[[os.stat_result | None], None]
-Intent = Callable[[bytes], None]
-
-
-class Conflict(Enum):
-    """What to do when the name is taken."""
-
-    RENAME = "rename"
-    REPLACE = "replace"
-    REFUSE = "refuse"
+__all__ = ["Check", "Conflict", "Part", "Published", "Publisher", "Wish"]
 
 
 @frozen
@@ -49,16 +37,28 @@ class Published:
 
 
 @frozen
-class _Order:
-    """What was asked for, with the defaults filled in."""
+class Wish:
+    """One of several parts that are to be published together; see `Publisher.publish` for what each means."""
 
+    part: Part
     target: TreePath
     conflict: Conflict
     by: str
     may_replace: bool
-    check: Check
-    intent: Intent
-    copying: Callable[[], None]
+    check: Check | None
+
+    @property
+    def order(self) -> Order:
+        """What it asks for."""
+        return Order(
+            target=self.target,
+            conflict=self.conflict,
+            by=self.by,
+            may_replace=self.may_replace,
+            check=self.check or _nothing,
+            intent=_nothing,
+            copying=_nothing_more,
+        )
 
 
 class Publisher:
@@ -79,6 +79,7 @@ class Publisher:
         self._sandbox = sandbox
         self._trash = trash
         self._fsync = fsync
+        self._namer = Namer(sandbox=sandbox, trash=trash)
         self._turns = Turns()
 
     def publish(
@@ -116,7 +117,7 @@ class Publisher:
             raise Exists()
         if target.slash:
             raise BadName()
-        order = _Order(
+        order = Order(
             target=target,
             conflict=conflict,
             by=by,
@@ -137,6 +138,53 @@ class Publisher:
                 if error.errno != errno.EXDEV:
                     raise
             return self._publish_copy(part, folder, order)
+
+    def publish_all(self, wishes: Sequence[Wish], folders: Folders) -> list[Published | Exception]:
+        """Publish several parts at the price of few syncs. Blocks.
+
+        For each of them all holds that holds for `publish`: its data is on the disk before it gets its name, and
+        the name before this returns; what becomes of one is nothing to the others. Those for one folder get their
+        names in their order.
+
+        :param folders: of the targets.
+        :return: for each wish what `publish` would return or raise; OSError with EXDEV where no rename leads from
+            the part to its target, and `publish` would make a copy.
+        """
+        outcomes = self._sync_all([wish.part for wish in wishes])
+        for folder, indices in _by_folder(wishes, folders, outcomes):
+            outcomes |= self._publish_in(folder, {index: wishes[index] for index in indices})
+        return [outcomes[index] for index in range(len(wishes))]
+
+    def _sync_all(self, parts: Sequence[Part]) -> dict[int, Published | Exception]:
+        """Sync several parts; gives the faults of those that failed, by their places."""
+        if self._fsync:
+            begin_writing([part.fd for part in parts])
+        failed: dict[int, Published | Exception] = {}
+        for index, part in enumerate(parts):
+            try:
+                self._sync_part(part)
+            except Exception as error:
+                failed[index] = error
+        return failed
+
+    def _publish_in(self, folder: Opened, wishes: Mapping[int, Wish]) -> dict[int, Published | Exception]:
+        """Publish parts that are synced in one folder."""
+        outcomes: dict[int, Published | Exception] = {}
+        taken: dict[int, tuple[bytes, bool]] = {}
+        with self._turn(folder):
+            for index, wish in wishes.items():
+                try:
+                    taken[index] = self._namer.take(wish.part, folder, wish.order)
+                except OSError as error:
+                    outcomes[index] = error if error.errno == errno.EXDEV else fault_at(error, folder.fd)
+                except Exception as error:
+                    outcomes[index] = error
+        try:
+            if taken:
+                self._sync_folder(folder)
+        except OSError as error:
+            return outcomes | {index: fault_at(error, folder.fd) for index in taken}
+        return outcomes | {index: _ended(folder, wishes[index], *name) for index, name in taken.items()}
 
     def recover(self, part: Part, target: TreePath) -> bool:
         """Tell after a crash whether `part` had got its name already, and finish that if so. Blocks.
@@ -204,44 +252,13 @@ class Publisher:
                 raise NotFound() from None
             raise
 
-    def _publish(self, part: Part, folder: Opened, order: _Order) -> Published:
+    def _publish(self, part: Part, folder: Opened, order: Order) -> Published:
         with self._turn(folder):
-            name, replaced = self._take_name(part, folder, order)
+            name, replaced = self._namer.take(part, folder, order)
         self._sync_folder(folder)
-        # Only now: a crash before this leaves the part beside its published name, and `recover` sees that.
-        with suppress(FileNotFoundError):
-            os.unlink(part.name, dir_fd=part.dir_fd)
-        path = order.target.parent.child(name)
-        return Published(path=path, stat=os.fstat(part.fd), replaced=replaced)
+        return _settled(part, order.target, name, replaced)
 
-    def _take_name(self, part: Part, folder: Opened, order: _Order) -> tuple[bytes, bool]:
-        """Give the part its name.
-
-        :return: the name, and whether something was replaced.
-        """
-        for _ in range(TRIES):
-            present = lstat(folder, order.target.name)
-            seen = None if present is None else self._sandbox.lookup(folder, order.target.name)
-            order.check(seen)
-            name = _choose(folder, order, present, seen)
-            order.intent(name)
-            if present is not None and name == order.target.name:
-                self._replace(part, folder, order)
-                return name, True
-            if add_name(part, folder, name):
-                return name, False
-        raise Exists()
-
-    def _replace(self, part: Part, folder: Opened, order: _Order) -> None:
-        name = order.target.name
-        kept = self._trash.keep_file(folder.fd, name, order.target, order.by)
-        try:
-            os.rename(part.name, name, src_dir_fd=part.dir_fd, dst_dir_fd=folder.fd)
-        except BaseException:
-            self._trash.discard(kept, folder.fd)
-            raise
-
-    def _publish_copy(self, part: Part, folder: Opened, order: _Order) -> Published:
+    def _publish_copy(self, part: Part, folder: Opened, order: Order) -> Published:
         """Publish a copy of the part, made beside the target, since no rename leads from here to there."""
         order.copying()
         near = copy_near(part, folder)
@@ -263,38 +280,45 @@ class Publisher:
     def _sync_part(self, part: Part) -> None:
         if self._fsync:
             with stated(part.fd):
-                # Size and bytes are what counts; macOS has only the fuller call.
-                getattr(os, "fdatasync", os.fsync)(part.fd)
+                sync_data(part.fd)
 
     def _sync_folder(self, folder: Opened) -> None:
-        if not self._fsync:
-            return
-        try:
-            os.fsync(folder.fd)
-        except OSError as error:
-            # Some network and FUSE file systems cannot sync a folder at all; theirs is the choice.
-            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP):
-                raise
+        if self._fsync:
+            sync_folder(folder.fd)
 
 
-def _choose(folder: Opened, order: _Order, present: os.stat_result | None, seen: os.stat_result | None) -> bytes:
-    """Settle under which name to publish.
+def _by_folder(
+    wishes: Sequence[Wish], folders: Folders, outcomes: dict[int, Published | Exception]
+) -> list[tuple[Opened, list[int]]]:
+    """Sort those that have no outcome yet by their folders; a folder that can't be had is an outcome."""
+    found: dict[int, tuple[Opened, list[int]]] = {}
+    for index, wish in enumerate(wishes):
+        if index not in outcomes:
+            try:
+                if wish.target.slash:
+                    raise BadName()
+                folder = folders.parent_of(wish.target)
+                found.setdefault(folder.fd, (folder, []))[1].append(index)
+            except Exception as error:
+                outcomes[index] = error
+    return [*found.values()]
 
-    :param present: what lstat says of the wanted one.
-    :param seen: what a reader sees there.
-    """
-    name = order.target.name
-    if present is None:
-        check_new_name(name)
-        return name
-    if order.conflict is Conflict.RENAME:
-        check_new_name(name)
-        return free_name(folder, name)
-    if order.conflict is Conflict.REFUSE or any(stat.S_ISDIR(one.st_mode) for one in (present, seen or present)):
-        raise Exists()
-    if not order.may_replace:
-        raise Forbidden()
-    return name
+
+def _ended(folder: Opened, wish: Wish, name: bytes, replaced: bool) -> Published | Exception:
+    try:
+        with stated(folder.fd):
+            return _settled(wish.part, wish.target, name, replaced)
+    except Fault as fault:
+        return fault
+
+
+def _settled(part: Part, target: TreePath, name: bytes, replaced: bool) -> Published:
+    """Take the own name of a part away that has got its final one, durably."""
+    if not part.nameless:
+        # Only now: a crash before this leaves the part beside its published name, and `recover` sees that.
+        with suppress(FileNotFoundError):
+            os.unlink(part.name, dir_fd=part.dir_fd)
+    return Published(path=target.parent.child(name), stat=os.fstat(part.fd), replaced=replaced)
 
 
 def _check_kind(found: os.stat_result | None, path: TreePath) -> None:

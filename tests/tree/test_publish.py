@@ -20,8 +20,9 @@ from peerstor.errors import (
     PreconditionFailed,
     StorageUnavailable,
 )
+from peerstor.tree.naming import TRIES
 from peerstor.tree.paths import numbered
-from peerstor.tree.publish import TRIES, Conflict, Part, Published, Publisher
+from peerstor.tree.publish import Conflict, Part, Published, Publisher
 from peerstor.tree.trash import Trash
 from tests.tree.scaffold import StorageCase, path
 
