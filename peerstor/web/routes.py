@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
 from klein import Klein
@@ -14,6 +15,7 @@ from peerstor import errors
 from peerstor.access.rights import Right
 from peerstor.http.request import StreamingRequest
 from peerstor.web.cors import Cors
+from peerstor.web.dispatch import Dispatch, Endpoint
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard, Place
 from peerstor.web.headers import set_privacy_headers
@@ -40,6 +42,7 @@ class Routes:
         self._app = Klein()
         self._app.url_map.merge_slashes = False
         self._app.handle_errors(Exception)(cast(Any, _routing_failed))
+        self._endpoints: dict[str, Endpoint] = {}
         self.needs: dict[tuple[str, str], Right] = {}
         """The right that each (rule, method) needs."""
 
@@ -68,8 +71,7 @@ class Routes:
 
                 return await face.guard.run(request, needs, at, handle)
 
-            guarded.__name__ = handler.__name__
-            self._app.route(rule, methods=list(names))(guarded)
+            self._add(handler.__name__, rule, names, guarded)
             return handler
 
         return declare
@@ -80,7 +82,18 @@ class Routes:
 
     def resource(self, face: Face) -> KleinResource:
         """Give the resource that serves these routes with the handlers of `face`."""
-        return self._app.__get__(face, type(face)).resource()
+        return Dispatch(
+            self._app.__get__(face, type(face)),
+            face=face,
+            endpoints=self._endpoints,
+            failed=partial(_routing_failed, face),
+        )
+
+    def _add(self, name: str, rule: str, methods: Sequence[str], endpoint: Endpoint) -> None:
+        """Have Klein know a handler."""
+        endpoint.__name__ = name
+        self._endpoints[name] = endpoint
+        self._app.route(rule, methods=list(methods))(endpoint)
 
     def _declare_options(self, rule: str) -> None:
         self.needs[rule, "OPTIONS"] = Right.NONE
@@ -93,8 +106,7 @@ class Routes:
             return b""
 
         # Two handlers of one name in one app: the later would silently answer both.
-        options.__name__ = f"options_{len(self.needs)}"
-        self._app.route(rule, methods=["OPTIONS"])(options)
+        self._add(f"options_{len(self.needs)}", rule, ("OPTIONS",), options)
 
 
 def _routing_failed(face: Face, request: StreamingRequest, failure: Failure) -> bytes:
