@@ -1,0 +1,249 @@
+"""The fast lanes against the ordinary ways: the same requests to two servers with the same files."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import zlib
+
+from tests.integration.server import Server, ServerCase
+from tests.integration.wire import Connection, head
+from tests.lanes import FAST_LANES
+
+OWN = re.compile(rb"\r\n(?:date|x-request-id): [^\r]*", re.IGNORECASE)
+"""What is each answer's own."""
+
+FILES = {
+    "small.bin": os.urandom(4096),
+    "text.txt": b"hello \xe2\x82\xac\n" * 40,
+    "empty": b"",
+    "page.html": b"<p>hi",
+    "a/b/deep ü.json": b"{}",
+    "edge": os.urandom(64 * 1024),
+    "above": os.urandom(64 * 1024 + 1),
+    "large": os.urandom(3 * 1024 * 1024 + 5),
+}
+
+TARGETS = (
+    "/small.bin", "/text.txt", "/empty", "/page.html", "/a/b/deep%20%C3%BC.json", "/edge", "/above", "/large",
+    "/small.bin?download", "/small.bin?x=1&y", "/%73mall.bin", "/-/tree/small.bin", "/link", "/way/deep%20%C3%BC.json",
+    "/none", "/a", "/a/b/none", "/small.bin/", "/out", "/fifo", "/.peerstor/instance", "/.PEERSTOR/", "/%2e%2e/x",
+    "/a/../small.bin", "//small.bin", "/small.bin%00", "/a%2Fb", "/%zz", "/api", "/api/nothing", "/-/nothing",
+    "http://127.0.0.1/small.bin", "http://evil.example/small.bin",
+)  # fmt: skip
+
+HEADERS: tuple[dict[str, str], ...] = (
+    {},
+    {"Accept-Encoding": "gzip"},
+    {"Range": "bytes=1-9"},
+    {"Range": "bytes=-5"},
+    {"Range": "bytes=0-1,5-7,9999999-"},
+    {"Range": "bytes=99999999-"},
+    {"If-None-Match": "*"},
+    {"If-None-Match": '"x"'},
+    {"If-Match": '"x"'},
+    {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"},
+    {"Host": "evil.example"},
+    {"Host": "127.0.0.1:1"},
+    {"Cookie": "a=b"},
+    {"Origin": "https://evil.example"},
+    {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "X-Request-ID": "mine"},
+    {"Content-Length": "0"},
+)
+
+
+class LanesCase(ServerCase):
+    """Two servers, one with and one without lanes, whose storages have the same files under the same names."""
+
+    def two(self, *options: str) -> tuple[Server, Server]:
+        """Start them: the first has lanes, unless this run of the tests has none at all."""
+        fast = self.serve(*options, start=False)
+        plain = self.serve("--no-fast-lanes", *options, start=False)
+        for name, content in FILES.items():
+            path = os.path.join(fast.storage, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(content)
+            # One file under both, so that inode and time are the same, and with them the entity tag.
+            os.makedirs(os.path.dirname(os.path.join(plain.storage, name)), exist_ok=True)
+            os.link(path, os.path.join(plain.storage, name))
+        for server in (fast, plain):
+            os.symlink("small.bin", os.path.join(server.storage, "link"))
+            os.symlink("a/b", os.path.join(server.storage, "way"))
+            os.symlink("/etc/passwd", os.path.join(server.storage, "out"))
+            os.mkfifo(os.path.join(server.storage, "fifo"))
+            server.start()
+        return fast, plain
+
+    def answers(self, connection: Connection, request: bytes) -> bytes:
+        """Send a request three times, each when the last one was answered; give the answers but for their own."""
+        found = []
+        for _ in range(3):
+            connection.send(request)
+            found.append(alike(OWN.sub(b"", whole(connection, request))))
+        self.assertEqual(found[1:], found[:1] * 2, request)
+        return found[0]
+
+
+def whole(connection: Connection, request: bytes) -> bytes:
+    """Read one answer, every byte of it."""
+    text = connection._until(b"\r\n\r\n") + b"\r\n\r\n"
+    status, lowered = int(text[9:12]), text.lower()
+    length = re.search(rb"\r\ncontent-length: (\d+)\r\n", lowered)
+    if request.startswith(b"HEAD") or status in (204, 304):
+        return text
+    if b"\r\ntransfer-encoding: chunked\r\n" in lowered:
+        body, _ = connection._chunked()
+        return text + body
+    assert length is not None, text
+    return text + connection._count(int(length[1]))
+
+
+class SameAnswers(LanesCase):
+    """Every byte and header."""
+
+    def test_reading(self) -> None:
+        """Whatever is asked, and however often, both ways answer the same."""
+        fast, plain = self.two()
+        both = [self.connect(fast), self.connect(plain)]
+        asked = [(method, target, more) for target in TARGETS for more in HEADERS for method in ("GET", "HEAD")]
+        # Whoever comes with a wrong secret is made to wait, so these are few.
+        asked += [("GET", "/small.bin", {"Authorization": value}) for value in ("Bearer wrong", "Basic !")]
+        for method, target, more in asked:
+            request = head(method, target, headers=more)
+            with self.subTest(request=request):
+                one, other = (self.answers(connection, request) for connection in both)
+                self.assertEqual(one, other)
+
+
+def alike(answer: bytes) -> bytes:
+    """Write what may differ between two right answers as if it were the same.
+
+    That is the boundary between ranges, which is made up each time, and the framing of what is compressed: its length
+    is known once it has been kept.
+    """
+    text, _, body = answer.partition(b"\r\n\r\n")
+    if body and b"\r\ncontent-encoding: gzip" in text.lower():
+        framing = rb"\r\n(?:transfer-encoding|content-length): [^\r]*"
+        return re.sub(framing, b"", text, flags=re.IGNORECASE) + zlib.decompress(body, 31)
+    found = re.search(rb"multipart/byteranges; boundary=\"?([^\"\r]+)", answer)
+    return answer if found is None else answer.replace(found[1], b"BOUNDARY")
+
+
+class ChangeTests(LanesCase):
+    """Answers that were given before, when what they came from has changed."""
+
+    def setUp(self) -> None:
+        self.server = self.serve(start=False)
+        os.makedirs(os.path.join(self.server.storage, "d"))
+        self.write(b"one")
+        self.server.start()
+        self.connection = self.connect(self.server)
+        self.asked()
+
+    def at(self, name: str) -> str:
+        return os.path.join(self.server.storage, name)
+
+    def write(self, content: bytes, name: str = "d/f") -> None:
+        with open(self.at(name), "wb") as file:
+            file.write(content)
+
+    def asked(self, status: int = 200, **headers: str) -> bytes:
+        """Ask twice, so that the second answer may be the first one again."""
+        for _ in range(2):
+            answer = self.connection.request("GET", "/d/f", headers=headers)
+            self.assertEqual(answer.status, status)
+        return answer.body
+
+    def test_behind_our_back(self) -> None:
+        """Every change of the file shows in the very next answer."""
+        self.assertEqual(self.asked(), b"one")
+        for number in range(200):
+            self.write(b"%d" % number)
+            self.assertEqual(self.asked(), b"%d" % number)
+        with open(self.at("d/f"), "ab") as file:
+            file.write(b"+")
+        self.assertEqual(self.asked(), b"199+")
+        self.write(b"new", "d/g")
+        os.rename(self.at("d/g"), self.at("d/f"))
+        self.assertEqual(self.asked(), b"new")
+        os.unlink(self.at("d/f"))
+        self.asked(404)
+
+    def test_another_kind(self) -> None:
+        """A folder, a link within and one that leads out, a FIFO: none of them is taken for the file."""
+        os.rename(self.at("d/f"), self.at("g"))
+        os.symlink("../g", self.at("d/f"))
+        self.assertEqual(self.asked(), b"one")
+        os.unlink(self.at("d/f"))
+        os.symlink("/etc/passwd", self.at("d/f"))
+        self.asked(404)
+        os.unlink(self.at("d/f"))
+        os.mkfifo(self.at("d/f"))
+        self.asked(404)
+        os.unlink(self.at("d/f"))
+        os.mkdir(self.at("d/f"))
+        self.asked(307)
+
+    def test_another_way(self) -> None:
+        """What stands above the file has changed: its folder, a link in the folder's place, the storage."""
+        os.rename(self.at("d"), self.at("e"))
+        self.asked(404)
+        os.symlink("e", self.at("d"))
+        self.assertEqual(self.asked(), b"one")
+        os.unlink(self.at("d"))
+        os.rename(self.at("e"), self.at("d"))
+        self.assertEqual(self.asked(), b"one")
+        os.rename(self.server.storage, self.server.storage + "-away")
+        self.asked(503)
+        os.rename(self.server.storage + "-away", self.server.storage)
+        self.assertEqual(self.asked(), b"one")
+
+    def test_conditions(self) -> None:
+        """A client that has the file is told so as long as it is the same."""
+        tag = self.connection.request("GET", "/d/f").headers["etag"]
+        self.asked(304, **{"If-None-Match": tag})
+        self.write(b"two")
+        self.assertEqual(self.asked(200, **{"If-None-Match": tag}), b"two")
+
+    def test_rules(self) -> None:
+        """Once there is a token, nobody without it gets what everybody got; and once it is gone they do again."""
+        self.asked()
+        command = [sys.executable, "-m", "peerstor", "token"]
+        told = subprocess.run(
+            [*command, "add", "--storage", self.server.storage, "me"], capture_output=True, check=True
+        )
+        secret = told.stdout.decode().split()[-1]
+        self.wait_for(401)
+        self.asked(401)
+        self.asked(200, Authorization=f"Bearer {secret}")
+        self.asked(401)
+        subprocess.run(
+            [*command, "revoke", "--storage", self.server.storage, "me"], capture_output=True, check=True
+        )
+        self.wait_for(200)
+        self.asked(200)
+
+    def wait_for(self, status: int) -> None:
+        """Tokens are looked for every half second."""
+        end = time.monotonic() + 30
+        while self.connection.request("GET", "/d/f").status != status:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+
+    def test_logs_and_figures(self) -> None:
+        """The access log has a line for each, and the figures count them."""
+        server = self.serve("--access-log", "access.log", "--metrics-open")
+        with open(os.path.join(server.storage, "f"), "wb") as file:
+            file.write(b"12345")
+        connection = self.connect(server)
+        for _ in range(10):
+            connection.request("GET", "/f?secret=x", headers={"User-Agent": "me", "Referer": "http://a/?b"})
+        figures = connection.request("GET", "/-/metrics").body.decode()
+        self.assertIn('peerstor_requests_total{method="GET",route="/",status="200"} 10.0', figures)
+        self.assertIn("peerstor_sent_bytes_total 50.0", figures)
+        server.stop()
+        with open(os.path.join(server.folder, "access.log")) as log:
+            lines = [re.sub(r"\[.*?\]", "", line) for line in log if "/f?" in line]
+        self.assertEqual(lines, ['127.0.0.1 - -  "GET /f?secret=- HTTP/1.1" 200 5 "http://a/" "me"\n'] * 10)
