@@ -10,9 +10,10 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.scripts._twistd_unix import ServerOptions
 from twisted.scripts.twistd import runApp
 
-from peerstor.commands import backup, restore, token
-from peerstor.commands.checking import lines_of
 from peerstor.tap import Options
+
+Work = tuple[type[UsageOptions], Callable[[Sequence[str]], None]]
+"""What may stand behind the word of a command, and what does it."""
 
 
 class ForegroundOptions(Options):
@@ -59,14 +60,21 @@ class Command:
 
     :param name: the word behind `peerstor`.
     :param help: what it does, in a few words.
-    :param options: what may stand behind that word.
-    :param run: does it, given what stands behind that word.
+    :param load: imports it. The server needs none of them, and they bring in what it does without.
     """
 
     name: str
     help: str
-    options: type[UsageOptions]
-    run: Callable[[Sequence[str]], None]
+    load: Callable[[], Work]
+
+    @property
+    def options(self) -> type[UsageOptions]:
+        """What may stand behind that word."""
+        return self.load()[0]
+
+    def run(self, arguments: Sequence[str]) -> None:
+        """Do it, given what stands behind that word."""
+        self.load()[1](arguments)
 
 
 class Completed(ForegroundOptions):
@@ -97,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _check(arguments: Sequence[str]) -> None:
+    from peerstor.commands.checking import lines_of  # see Command.load
+
     options = CheckOptions()
     options.parseOptions(list(arguments))
     for line in options.configuration.warnings:
@@ -105,20 +115,41 @@ def _check(arguments: Sequence[str]) -> None:
 
 
 def _doctor(arguments: Sequence[str]) -> None:
-    # Not at the top: it needs what no other command does, TLS for one.
-    from peerstor.commands import doctor
+    from peerstor.commands import doctor  # see Command.load
 
     options = DoctorOptions()
     options.parseOptions(list(arguments))
     sys.exit(doctor.run(options.settings, options.configuration.warnings, as_json=bool(options["json"])))
 
 
+def _token() -> Work:
+    from peerstor.commands import token  # see Command.load
+
+    return token.Command, token.run
+
+
+def _backup() -> Work:
+    from peerstor.commands import backup  # see Command.load
+
+    return backup.Backup, backup.run
+
+
+def _restore() -> Work:
+    from peerstor.commands import restore  # see Command.load
+
+    return restore.Restore, restore.run
+
+
 COMMANDS = (
-    Command("token", "Make, list and revoke named tokens.", token.Command, token.run),
-    Command("check-config", "Tell what would run, and where each setting comes from.", CheckOptions, _check),
-    Command("doctor", "Look for everything that may be wrong, and say what to do.", DoctorOptions, _doctor),
-    Command("backup", "Write the state of a storage to one file.", backup.Backup, backup.run),
-    Command("restore", "Bring the state of a storage back from such a file.", restore.Restore, restore.run),
+    Command("token", "Make, list and revoke named tokens.", _token),
+    Command(
+        "check-config", "Tell what would run, and where each setting comes from.", lambda: (CheckOptions, _check)
+    ),
+    Command(
+        "doctor", "Look for everything that may be wrong, and say what to do.", lambda: (DoctorOptions, _doctor)
+    ),
+    Command("backup", "Write the state of a storage to one file.", _backup),
+    Command("restore", "Bring the state of a storage back from such a file.", _restore),
 )
 
 

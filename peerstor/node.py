@@ -5,7 +5,7 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -20,7 +20,6 @@ from peerstor.config.sources import Sources
 from peerstor.daemon.accesslog import AccessLog
 from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.daemon.auditlog import AuditLog
-from peerstor.daemon.certificate import KeptCertificate
 from peerstor.daemon.listen import Listening
 from peerstor.daemon.logfile import LogFile
 from peerstor.daemon.loopdelay import LoopDelay
@@ -33,7 +32,6 @@ from peerstor.http.repeats import Repeats
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
-from peerstor.tls import build_tls
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
@@ -46,6 +44,9 @@ from peerstor.web.counts import WebCounts
 from peerstor.web.errors import refusal_body
 from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.site import build_root
+
+if TYPE_CHECKING:  # it brings in cryptography, which only a server that speaks TLS needs
+    from peerstor.daemon.certificate import KeptCertificate
 
 _log = Logger()
 
@@ -83,7 +84,7 @@ class Node(Service):
         notifier: Notifier,
         delay: LoopDelay,
         reloading: Reloading | None = None,
-        certificate: KeptCertificate | None = None,
+        certificate: "KeptCertificate | None" = None,
     ) -> None:
         self._reactor = reactor
         self._live = live
@@ -341,6 +342,9 @@ def build(
     )
     tls = None
     if settings.tls:
+        # Not at the top: pyOpenSSL and cryptography are a fifth of what an idle server without TLS would hold.
+        from peerstor.tls import build_tls
+
         tls = build_tls(
             live=live,
             state=state,

@@ -3,8 +3,8 @@
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from attrs import Attribute, fields
 from twisted.application.service import IService, MultiService
@@ -16,12 +16,16 @@ from peerstor.config.sources import Configuration, Sources
 from peerstor.daemon import jsonlog
 from peerstor.daemon.addresses import access_lines, beyond_loopback
 from peerstor.daemon.announcement import Announcement, Code, open_warning
+from peerstor.daemon.leanstart import Settling, lean_imports
 from peerstor.daemon.logfile import NOWHERE, LogFile
 from peerstor.daemon.notify import Notifier
-from peerstor.daemon.openings import Openings
 from peerstor.daemon.readiness import acting_as, prepare, raise_descriptor_limit
 from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.settings import Option, Settings
+
+if TYPE_CHECKING:  # see makeService
+    from peerstor.daemon.openings import Openings
+    from peerstor.node import Node
 
 # Columns of the help: those of a terminal nobody has widened, and those left of the sentences.
 _WIDTH, _INDENT = 80, 26
@@ -198,9 +202,16 @@ def makeService(options: Options) -> IService:
     :raises SystemExit: with one line when PeerStor can't start.
     """
     twistd: Mapping[str, Any] = options.parent if options.parent is not None else {"nodaemon": True}
+    with lean_imports(tls=options.settings.tls):
+        # Not at the top: only now it is known what a start needs. And importing Klein, which node does, installs
+        # the default reactor, while twistd's --reactor is only obeyed until then.
+        from twisted.internet import reactor
+
+        from peerstor.daemon.openings import Openings
+        from peerstor.node import build
     openings = Openings()
     try:
-        return _assemble(options, twistd, openings)
+        return _assemble(options, twistd, openings=openings, build=build, reactor=reactor)
     except StartupError as error:
         line = str(error)
     except (StorageUnavailable, OSError) as error:
@@ -211,13 +222,14 @@ def makeService(options: Options) -> IService:
     raise SystemExit(f"peerstor: {line}")
 
 
-def _assemble(options: Options, twistd: Mapping[str, Any], openings: Openings) -> IService:
-    # Not at the top: importing Klein, which node does, installs the default reactor, and twistd's --reactor
-    # is only obeyed until then.
-    from twisted.internet import reactor
-
-    from peerstor import node
-
+def _assemble(
+    options: Options,
+    twistd: Mapping[str, Any],
+    *,
+    openings: "Openings",
+    build: "Callable[..., Node]",
+    reactor: Any,
+) -> IService:
     settings = options.settings
     raise_descriptor_limit()
     if options.log_file is not None:
@@ -228,7 +240,7 @@ def _assemble(options: Options, twistd: Mapping[str, Any], openings: Openings) -
     openings.open(settings, uid=twistd.get("uid"), gid=twistd.get("gid"))
     sockets, secure = openings.sockets, openings.secure
     with acting_as(twistd.get("uid"), twistd.get("gid")):
-        built = node.build(
+        built = build(
             settings,
             sockets,
             reactor,
@@ -254,6 +266,7 @@ def _assemble(options: Options, twistd: Mapping[str, Any], openings: Openings) -
     addresses = [line.removeprefix("Access at: ") for line in reached]
     notifier.where = addresses[0]
     code = Code(addresses=[one for one in addresses if not one.startswith("unix:")], wanted=settings.qr)
+    Settling(reactor).setServiceParent(services)
     _announcement(lines, warnings, twistd, code).setServiceParent(services)
     return services
 

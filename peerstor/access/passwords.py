@@ -1,21 +1,19 @@
 """Passwords that people choose: hashed so slowly that guessing a stolen hash doesn't pay (RFC 9106)."""
 
 from collections.abc import Callable
-from typing import TypeVar
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 from peerstor.errors import TooMany
 from peerstor.interfaces import IThreads
+
+if TYPE_CHECKING:  # see _hasher
+    from argon2 import PasswordHasher
 
 T = TypeVar("T")
 
 LONGEST = 256
 """Characters."""
-
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""OWASP's least for Argon2id: 19 MiB and some 30 ms of a core; a guest can make us do this."""
 
 WAITING_AT_MOST = 16
 """Passwords that are looked at or wait for it; two at once would take a second for these."""
@@ -34,7 +32,7 @@ class Passwords:
 
         :raise TooMany: too many others wait.
         """
-        return await self._run(_HASHER.hash, password)
+        return await self._run(_hash, password)
 
     async def right(self, kept: str, password: str) -> bool:
         """Tell whether a password is the one whose hash was kept.
@@ -59,8 +57,23 @@ class Passwords:
         return outcome
 
 
+@cache
+def _hasher() -> "PasswordHasher":
+    """Hash with OWASP's least for Argon2id, 19 MiB and some 30 ms of a core: a guest can make us do this."""
+    # Not at the top: most servers have no password to look at, and whoever calls this is in a thread.
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def _hash(password: str) -> str:
+    return _hasher().hash(password)
+
+
 def _right(kept: str, password: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError  # see _hasher
+
     try:
-        return _HASHER.verify(kept, password)
+        return _hasher().verify(kept, password)
     except (VerificationError, InvalidHashError):
         return False

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,6 +54,8 @@ def read_file(path: str) -> Content:
     :param path: absolute.
     :raise StartupError: it can't be read, is no TOML, or has a key or value that isn't allowed.
     """
+    import tomllib  # not at the top: most starts have no file to read
+
     text, mode = _text(path)
     try:
         table = tomllib.loads(text)

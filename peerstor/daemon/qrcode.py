@@ -6,8 +6,6 @@ from ipaddress import ip_address
 from typing import TextIO
 from urllib.parse import urlsplit
 
-import segno
-
 BORDER = 4
 """Light modules around the code: what ISO/IEC 18004 wants, and some cameras need."""
 
@@ -25,6 +23,9 @@ def qr_lines(address: str, *, coloured: bool) -> list[str]:
     :param coloured: whether to set the colours. Without them it is as its terminal is: right where that is dark,
         and inverted, which not every camera reads, where it is light.
     """
+    # Not at the top: a code is drawn once, by a start that somebody looks at.
+    import segno
+
     code = segno.make(address, error="m", micro=False)
     rows = [[not dark for dark in row] for row in code.matrix_iter(border=BORDER)]
     if len(rows) % 2:

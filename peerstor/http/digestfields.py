@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from http_sf import StructuredFieldError, parse
-
 
 class DigestFieldBroken(Exception):
     """The field is no dictionary of structured fields (RFC 9651)."""
@@ -17,6 +15,9 @@ def digest_members(lines: Sequence[bytes]) -> Mapping[str, bytes | None]:
         is there twice, the last one.
     :raise DigestFieldBroken: it can't be read as a whole.
     """
+    # Not at the top: few clients send such a field, and the first of them waits two milliseconds for it.
+    from http_sf import StructuredFieldError, parse
+
     try:
         members = parse(b", ".join(lines), tltype="dictionary")
     except StructuredFieldError as error:

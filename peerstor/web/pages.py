@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, select_autoescape
+from typing import TYPE_CHECKING, Any
 
 from peerstor.errors import NotFound
 from peerstor.http.media import media_type
@@ -20,31 +19,42 @@ from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.waysout import WayOut, way_out_of
 
+if TYPE_CHECKING:  # see Pages._environment
+    from jinja2 import Environment
+
 
 class Pages:
-    """Templates and static files, read once when the process starts.
+    """Templates, and static files that are read once when the process starts.
 
     The address of a static file holds a digest of all of them, so that it may be kept for ever and still is never
     the wrong one.
     """
 
     def __init__(self, *, links: Links) -> None:
-        """Read all files.
+        """Read the static files.
 
         :param links: of the server, for what every page links to.
         """
-        self._environment = Environment(
+        self._links = links
+        self._static = _static_files()
+        self.digest = hashlib.sha256(b"".join(k + v for k, v in sorted(self._static.items()))).hexdigest()[:16]
+        self._way_out = WayOut(home=links.own("/"), back=links.own("/"), words="Back to all files")
+
+    @cached_property
+    def _environment(self) -> Environment:
+        # Not at the top: a start is shorter without it. `peerstor.daemon.leanstart` has it imported soon after.
+        from jinja2 import Environment, PackageLoader, select_autoescape
+
+        made = Environment(
             loader=PackageLoader("peerstor.web", "templates"),
             autoescape=select_autoescape(default=True),
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._static = _static_files()
-        self.digest = hashlib.sha256(b"".join(k + v for k, v in sorted(self._static.items()))).hexdigest()[:16]
-        self._environment.filters |= {"visible": visible}
-        self._environment.globals["static"] = lambda name: links.own(f"/-/static/{self.digest}/{name}")
-        self._environment.globals["own"] = links.own
-        self._way_out = WayOut(home=links.own("/"), back=links.own("/"), words="Back to all files")
+        made.filters |= {"visible": visible}
+        made.globals["static"] = lambda name: self._links.own(f"/-/static/{self.digest}/{name}")
+        made.globals["own"] = self._links.own
+        return made
 
     def static(self, digest: str, name: str) -> tuple[str, bytes]:
         """Give the media type and the bytes of a static file.

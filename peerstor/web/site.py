@@ -144,6 +144,7 @@ def build_root(
         uploads=engine.counts,
         delay=delay,
         disks=Disks({"storage": settings.storage, "state": state}, threads=reads, clock=clock),
+        threads=reads,
     )
     login = LoginFace(
         guard=guard, errors=errors, cors=cors, pages=pages, links=links, authentication=authentication
