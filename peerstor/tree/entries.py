@@ -5,9 +5,11 @@ import binascii
 import os
 import stat
 from collections.abc import Callable, Iterator
-from typing import Literal
+from operator import itemgetter
+from typing import Any, Literal
 
 from attrs import frozen
+from msgspec import Struct
 
 from peerstor.errors import BadRequest
 from peerstor.tree.faults import fault_of_reading
@@ -16,25 +18,28 @@ from peerstor.tree.paths import TreePath, is_private
 from peerstor.tree.sandbox import Opened, Sandbox
 
 Sort = Literal["name", "size", "mtime"]
-# A number (0 when sorting by name), the casefolded text of the name, the name.
+# A number (0 when sorting by name), the casefolded text of the name with the name itself behind it, the name.
 _Key = tuple[int, str, bytes]
 
 # Candidates that are gathered beyond a page before the worst are thrown out: memory against sorting.
 SLACK = 1024
 
 
-@frozen
-class Entry:
+class Entry(Struct, frozen=True, gc=False):
     """One file or folder of a listing, as a reader would find it (links followed).
+
+    There may be ten thousand at once, so it is a kind of value that costs next to nothing to make.
 
     :ivar size: bytes; None for a folder.
     :ivar mtime_ns: nanoseconds since the epoch.
+    :ivar inode: which it is of its file system.
     """
 
     name: bytes
     is_folder: bool
     size: int | None
     mtime_ns: int
+    inode: int
 
 
 @frozen
@@ -42,10 +47,13 @@ class Page:
     """One page of a listing.
 
     :ivar next: the cursor for the page behind it; None when this is the last.
+    :ivar own: whether nothing but the folder and these entries decides what the page holds. What a link leads to
+        does as well, and what else is mounted there; so does every other entry, where not the names decide.
     """
 
     entries: tuple[Entry, ...]
     next: str | None
+    own: bool = True
 
 
 def list_page(
@@ -57,7 +65,24 @@ def list_page(
     limit: int = 1000,
     cursor: str | None = None,
 ) -> Page:
-    """List one page of a folder. Blocks, and lets other threads run all the while.
+    """List one page of a folder, as `list_folder`.
+
+    :raise NotFound, Forbidden, StorageUnavailable, Overloaded: as `Sandbox.folder`.
+    """
+    with sandbox.folder(path) as folder:
+        return list_folder(sandbox, folder, sort=sort, descending=descending, limit=limit, cursor=cursor)
+
+
+def list_folder(
+    sandbox: Sandbox,
+    folder: Opened,
+    *,
+    sort: Sort = "name",
+    descending: bool = False,
+    limit: int = 1000,
+    cursor: str | None = None,
+) -> Page:
+    """List one page of an open folder. Blocks, and lets other threads run all the while.
 
     Names are ordered by their casefolded text, then by their bytes; entries of the same size or time by name.
     Folders count as smaller than any file. What a reader could not open (private names, special files, links
@@ -67,32 +92,36 @@ def list_page(
     :param cursor: `next` of the page before it, made with the same `sort`. It holds the sort value and name of
         that page's last entry, not a position, so nothing is left out or told twice when entries come and go.
     :raise BadRequest: the cursor was not made here, or for another order.
-    :raise NotFound, Forbidden, StorageUnavailable, Overloaded: as `Sandbox.folder`.
+    :raise Forbidden, StorageUnavailable, Overloaded: it can't be read.
     """
     after = None if cursor is None else _key_of_cursor(cursor, sort)
-    with sandbox.folder(path) as folder:
-        listing = _Listing(sandbox, folder, sort=sort, descending=descending)
-        found: list[tuple[_Key, Entry]] = []
-        # More than one round only where a chosen entry vanished or proved hidden when it was looked at.
-        while len(found) <= limit:
-            wanted = limit + 1 - len(found)
-            keys = listing.select(wanted, after)
-            found += [(key, entry) for key in keys if (entry := listing.entry(key[2])) is not None]
-            if len(keys) < wanted:
-                break
-            after = keys[-1]
+    listing = _Listing(sandbox, folder, sort=sort, descending=descending)
+    found: list[tuple[_Key, Entry]] = []
+    # More than one round only where a chosen entry vanished or proved hidden when it was looked at.
+    while len(found) <= limit:
+        wanted = limit + 1 - len(found)
+        keys = listing.select(wanted, after)
+        found += listing.entries(keys)
+        if len(keys) < wanted:
+            break
+        after = keys[-1]
     more = len(found) > limit
     shown = found[:limit]
     return Page(
-        entries=tuple(entry for _, entry in shown),
+        entries=tuple([entry for _, entry in shown]),
         next=_cursor_of_key(shown[-1][0], sort) if more else None,
+        own=listing.own and (sort == "name" or (cursor is None and not more)),
     )
 
 
 class _Listing:
-    """One folder being listed in one order."""
+    """One folder being listed in one order.
+
+    :ivar own: whether all that was met so far is decided by the folder and its entries alone.
+    """
 
     def __init__(self, sandbox: Sandbox, folder: Opened, *, sort: Sort, descending: bool) -> None:
+        self.own = True
         self._sandbox = sandbox
         self._folder = folder
         self._descending = descending
@@ -116,14 +145,17 @@ class _Listing:
         self._trim(kept, wanted)
         return kept
 
-    def entry(self, name: bytes) -> Entry | None:
-        """What a reader finds under the name; None when it is nothing."""
-        found = self._sandbox.lookup(self._folder, name)
-        if found is None:
-            return None
-        is_folder = stat.S_ISDIR(found.st_mode)
-        size = None if is_folder else found.st_size
-        return Entry(name=name, is_folder=is_folder, size=size, mtime_ns=found.st_mtime_ns)
+    def entries(self, keys: list[_Key]) -> Iterator[tuple[_Key, Entry]]:
+        """What a reader finds under the names; nothing for those that are gone."""
+        look, folder, device = self._sandbox.lookup, self._folder, self._folder.stat.st_dev
+        for key in Pace().through(keys):
+            found = look(folder, key[2])
+            if found is None or found.st_dev != device:
+                self.own = False
+            if found is not None:
+                is_folder = stat.S_ISDIR(found.st_mode)
+                size = None if is_folder else found.st_size
+                yield key, Entry(key[2], is_folder, size, found.st_mtime_ns, found.st_ino)
 
     def _scan(self) -> Iterator["os.DirEntry[str]"]:
         try:
@@ -134,8 +166,8 @@ class _Listing:
 
     def _key(self, item: "os.DirEntry[str]", after: _Key | None, bound: _Key | None) -> _Key | None:
         """The entry's key; None when it lies outside the page or no reader would find it."""
-        name = os.fsencode(item.name)
-        if is_private(name):
+        name = item.name.encode("utf-8", "surrogateescape")
+        if name.startswith(b".") and is_private(name):
             return None
         if self._value is None:
             # By name, nothing but the page's own entries is looked at: what the folder itself says of their
@@ -144,6 +176,7 @@ class _Listing:
             if not self._within(key, after, bound) or self._is_hidden(item, name):
                 return None
             return key
+        self.own = self.own and not item.is_symlink()
         found = self._sandbox.lookup(self._folder, name)
         if found is None:
             return None
@@ -156,13 +189,21 @@ class _Listing:
         return (after is None or key > after) and (bound is None or key < bound)
 
     def _is_hidden(self, item: "os.DirEntry[str]", name: bytes) -> bool:
+        if item.is_file(follow_symlinks=False):
+            return False
         if item.is_symlink():
+            self.own = False
             return self._sandbox.lookup(self._folder, name) is None
-        return not (item.is_file(follow_symlinks=False) or item.is_dir(follow_symlinks=False))
+        return not item.is_dir(follow_symlinks=False)
 
     def _trim(self, kept: list[_Key], wanted: int) -> None:
-        kept.sort(reverse=self._descending)
+        kept.sort(key=_TEXT if self._value is None else _VALUE, reverse=self._descending)
         del kept[wanted:]
+
+
+# Strings alone are compared several times as fast as what holds them.
+_TEXT: Callable[[_Key], Any] = itemgetter(1)
+_VALUE: Callable[[_Key], Any] = itemgetter(0, 1)
 
 
 def _size_of(found: os.stat_result) -> int:
@@ -174,7 +215,9 @@ def _mtime_of(found: os.stat_result) -> int:
 
 
 def _key_of(value: int, name: bytes) -> _Key:
-    return value, name.decode("utf-8", "surrogateescape").casefold(), name
+    # No name holds NUL, which comes before everything else; latin-1 keeps the order of the bytes.
+    folded = name.decode("utf-8", "surrogateescape").casefold()
+    return value, f"{folded}\0{name.decode('latin-1')}", name
 
 
 def _cursor_of_key(key: _Key, sort: Sort) -> str:

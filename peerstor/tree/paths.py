@@ -19,6 +19,7 @@ PRIVATE_PREFIX = ".peerstor"
 
 _MALFORMED_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_UNRESERVED = re.compile(rb"[A-Za-z0-9._~-]*")
 _SUFFIX = re.compile(rb"(?:\.tar)?\.[^. ]+\Z", re.IGNORECASE)
 
 
@@ -146,6 +147,8 @@ def numbered(name: bytes, number: int) -> bytes:
 
 def quote_name(name: bytes) -> str:
     """Percent-encode one name as a segment of a link: all but the unreserved characters of RFC 3986."""
+    if _UNRESERVED.fullmatch(name):
+        return name.decode("ascii")
     return quote_from_bytes(name, safe="")
 
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
@@ -9,7 +10,12 @@ _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 # Joiners and selectors that emoji and many scripts are spelled with; they don't change what surrounds them.
 _HARMLESS = frozenset("\u200c\u200d\ufe0e\ufe0f") | {chr(c) for c in range(0xE0020, 0xE0080)}
 
+_DAY = 86400
+_MINUTES = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(_DAY // 60))
+_SECONDS = tuple(f":{second:02}Z" for second in range(60))
 
+
+@lru_cache(maxsize=4096)
 def human_size(size: int | None) -> str:
     """Give a size in three significant digits (powers of 1000); nothing for a folder."""
     if size is None:
@@ -25,12 +31,21 @@ def human_size(size: int | None) -> str:
 
 def time_shown(seconds: float) -> tuple[str, str]:
     """Give a time as `<time datetime>` has it, and as people read it: both in UTC."""
+    day, rest = divmod(int(seconds), _DAY)
+    date = _date(day)
+    if date is None:  # a file may have any time
+        return time_shown(0)
+    minute = _MINUTES[rest // 60]
+    return f"{date}T{minute}{_SECONDS[rest % 60]}", f"{date} {minute}"
+
+
+@lru_cache(maxsize=1024)
+def _date(day: int) -> str | None:
+    """Give a date by its number since the epoch; None where no calendar has it."""
     try:
-        moment = datetime.fromtimestamp(int(seconds), UTC)
-    except (ValueError, OverflowError, OSError):  # a file may have any time
-        moment = datetime.fromtimestamp(0, UTC)
-    text = moment.isoformat(" ")
-    return f"{text[:10]}T{text[11:19]}Z", text[:16]
+        return datetime.fromtimestamp(day * _DAY, UTC).isoformat()[:10]
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def visible(name: bytes) -> str:

@@ -1,5 +1,10 @@
-"""The rows of a listing's page, as one string: a template takes four times as long for a thousand of them."""
+"""The rows of a listing's page, as one string: a template takes ten times as long for a thousand of them.
 
+They are as short as HTML allows (tags that a parser knows to end are left to it, and quotes where it needs none),
+since nothing else of a listing is there so often.
+"""
+
+import re
 from collections.abc import Iterable
 
 from markupsafe import Markup, escape
@@ -8,28 +13,8 @@ from peerstor.tree.entries import Entry
 from peerstor.tree.paths import quote_name
 from peerstor.web.display import human_size, time_shown, visible
 
-_FILE = """<tr>
-<th scope="row" class="name"><a class="file" href="%(href)s"><bdi>%(name)s</bdi></a></th>
-<td class="size">%(size)s</td>
-<td class="mtime"><time datetime="%(moment)s">%(modified)s</time></td>
-<td class="get">\
-<a href="%(href)s?download" download><span class="spoken">Download <bdi>%(name)s</bdi></span></a></td>
-</tr>
-"""
-
-_FOLDER = """<tr>
-<th scope="row" class="name">\
-<a class="folder" href="%(href)s"><bdi>%(name)s</bdi><span class="spoken"> (folder)</span></a></th>
-<td class="size"></td>
-<td class="mtime"><time datetime="%(moment)s">%(modified)s</time></td>
-<td class="get"></td>
-</tr>
-"""
-
-
-_SHARE = (
-    '<a class="share" href="%(share)s"><span class="spoken">Share <bdi>%(name)s</bdi></span></a>'
-)  # fmt: skip
+# Names in which nothing hides and nothing means anything to HTML: most of those there are.
+_PLAIN = re.compile(rb"[A-Za-z0-9._~ ()\[\]{}!#$%*+,:;=?@^|\\/`-]+")
 
 
 def rows(entries: Iterable[tuple[str, Entry]], *, share_page: str | None = None) -> Markup:
@@ -39,9 +24,7 @@ def rows(entries: Iterable[tuple[str, Entry]], *, share_page: str | None = None)
 
     :param share_page: what the address of the page that shares an entry begins with; None for whoever can't.
     """
-    if share_page is None:
-        return Markup("".join(_row(href, entry) for href, entry in entries))
-    return Markup("".join(_shared(_row(href, entry), entry, share_page) for href, entry in entries))
+    return Markup("".join([_row(href, entry, share_page) for href, entry in entries]))
 
 
 def seconds(entry: Entry) -> float:
@@ -50,19 +33,20 @@ def seconds(entry: Entry) -> float:
     return whole + rest / 1e9
 
 
-def _shared(row: str, entry: Entry, share_page: str) -> str:
-    """Put the link that shares an entry into its row, before the one that downloads it."""
-    link = _SHARE % {"share": share_page + quote_name(entry.name), "name": escape(visible(entry.name))}
-    before, cell, behind = row.rpartition('<td class="get">')
-    return before + cell + link + behind
-
-
-def _row(href: str, entry: Entry) -> str:
-    moment, modified = time_shown(seconds(entry))
-    return (_FOLDER if entry.is_folder else _FILE) % {
-        "href": href,
-        "name": escape(visible(entry.name)),
-        "size": human_size(entry.size),
-        "moment": moment,
-        "modified": modified,
-    }
+def _row(href: str, entry: Entry, share_page: str | None) -> str:
+    raw = entry.name
+    name = raw.decode("ascii") if _PLAIN.fullmatch(raw) else escape(visible(raw))
+    moment, modified = time_shown(entry.mtime_ns // 10**9)
+    if entry.is_folder:
+        link = f'<a class=folder href="{href}"><bdi>{name}</bdi><span class=spoken> (folder)</span></a>'
+        get = ""
+    else:
+        link = f'<a href="{href}"><bdi>{name}</bdi></a>'
+        get = f'<a href="{href}?download" download><span class=spoken>Download <bdi>{name}</bdi></span></a>'
+    if share_page is not None:
+        share = share_page + quote_name(raw)
+        get = f'<a class=share href="{share}"><span class=spoken>Share <bdi>{name}</bdi></span></a>{get}'
+    return (
+        f"<tr><th scope=row class=name>{link}<td class=size>{human_size(entry.size)}"
+        f"<td class=mtime><time datetime={moment}>{modified}</time><td class=get>{get}\n"
+    )

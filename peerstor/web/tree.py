@@ -86,6 +86,8 @@ class TreeFace:
         path = admission.path
         if admission.blind:
             return self._drop(request, admission)
+        if path.slash:
+            return await self._listings.answer(request, admission, self._links)
         reading = await self._reading(path)
         with reading.opened as opened:
             if not opened.is_folder:
@@ -93,9 +95,7 @@ class TreeFace:
                 if reading.at_once and self._cached is not None and not request.startedWriting:
                     repeat_file(request, admission, self._cached, opened)
                 return body
-        if not path.slash:
-            return self._redirect_to_folder(request, path)
-        return await self._listings.answer(request, admission, self._links)
+        return self._redirect_to_folder(request, path)
 
     @routes.on("/", "PUT", needs=Right.CREATE, at=path_of)
     async def put(self, request: StreamingRequest, admission: Admission) -> bytes:

@@ -80,12 +80,12 @@ class Views(SynchronousTestCase):
     def test_json(self) -> None:
         """Programs are told paths from the view's top on; a name that is ours elsewhere is nothing special here."""
         headers, body = self.listing(accept="application/json")
-        self.assertIn('"path": "/"', body)
-        self.assertIn(f'"href": "/sub{MOUNT}/api/"', body)
+        self.assertIn('"path":"/"', body)
+        self.assertIn(f'"href":"/sub{MOUNT}/api/"', body)
         self.assertTrue(headers["link"].startswith(f"</sub{MOUNT}/?"), headers)
         self.assertNotIn("secret", body + str(headers))
         _, body = self.listing(b"deep", accept="application/json")
-        self.assertIn('"path": "/deep/"', body)
+        self.assertIn('"path":"/deep/"', body)
 
     def test_lines(self) -> None:
         """So are shells."""

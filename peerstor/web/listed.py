@@ -1,0 +1,152 @@
+"""What a listing says, in each of its forms: a page, JSON, or one link a line."""
+
+from typing import Any
+
+import msgspec
+from attrs import frozen
+from msgspec import Struct
+
+from peerstor.tree.entries import Entry, Page
+from peerstor.tree.paths import TreePath, quote_name
+from peerstor.web.links import OWN_NAMES, Links
+from peerstor.web.pages import Pages
+from peerstor.web.rows import rows, seconds
+from peerstor.web.visitors import Visitor
+from peerstor.web.wanted import HTML, JSON, Sort, Wanted
+
+
+@frozen
+class View:
+    """One look at a folder: all that decides, beside what lies there, what its listing says.
+
+    :param path: of the folder.
+    :param links: of the view that it is shown in.
+    :param note: what stands above its entries on the page.
+    :param may_share, may_create: what whoever looks may do there.
+    """
+
+    wanted: Wanted
+    path: TreePath
+    links: Links
+    note: str
+    visitor: Visitor
+    may_share: bool
+    may_create: bool
+
+    def next_page(self, page: Page) -> str | None:
+        """Give the address of the page behind one; None where it is the last."""
+        if page.next is None:
+            return None
+        return f"{self.links.to(self.path)}{self.wanted.query(cursor=page.next)}"
+
+
+def body_of(view: View, page: Page, pages: Pages) -> bytes:
+    """Write a page of a listing. Blocks for as long as that takes: some milliseconds for a thousand entries."""
+    if view.wanted.form == HTML:
+        return _html(view, page, pages)
+    if view.wanted.form == JSON:
+        return _json(view, page)
+    return "".join([f"{href}\n" for href, _ in _linked(view, page)]).encode()
+
+
+def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, Any]:
+    """Give what the templates for sending files ask for.
+
+    The upload API names a folder by its whole path, which a view of a part of the tree doesn't tell.
+    """
+    return {
+        "here": links.to(folder),
+        "folder": "".join(f"/{quote_name(part)}" for part in folder.parts) + "/",
+        "may_create": may_create,
+        "resumable": may_create and links.mount is None,
+    }
+
+
+def _html(view: View, page: Page, pages: Pages) -> bytes:
+    path, links, wanted = view.path, view.links, view.wanted
+    share_page = _share_page(path, links) if view.may_share else None
+    return pages.render(
+        "listing.html",
+        visitor=view.visitor,
+        top=(links.to(links.top), links.top.name),
+        crumbs=_crumbs(path, links),
+        rows=rows(_linked(view, page), share_page=share_page),
+        share_page=share_page,
+        columns=_columns(wanted),
+        note=view.note,
+        first=wanted.cursor is None,
+        first_page=wanted.query(),
+        next_page=wanted.query(cursor=page.next) if page.next else None,
+        **uploading(path, links, may_create=view.may_create),
+    )
+
+
+class _Item(Struct, frozen=True, gc=False):
+    """An entry as JSON has it."""
+
+    name: str
+    href: str
+    type: str
+    size: int | None
+    mtime: float
+
+
+class _Listed(Struct, frozen=True):
+    """A page as JSON has it."""
+
+    path: str
+    entries: list[_Item]
+    next: str | None
+
+
+def _json(view: View, page: Page) -> bytes:
+    items = [
+        _Item(
+            entry.name.decode("utf-8", "replace"),
+            href,
+            "folder" if entry.is_folder else "file",
+            entry.size,
+            seconds(entry),
+        )
+        for href, entry in _linked(view, page)
+    ]
+    return msgspec.json.encode(_Listed(view.links.seen(view.path).display(), items, page.next))
+
+
+def _linked(view: View, page: Page) -> list[tuple[str, Entry]]:
+    """Give each entry with its link, whose beginning is made once."""
+    path, links = view.path, view.links
+    beginning = links.to(path)
+    linked: list[tuple[str, Entry]] = []
+    for entry in page.entries:
+        name = entry.name
+        if not path.parts and name in OWN_NAMES:
+            href = links.to(path.child(name, slash=entry.is_folder))
+        else:
+            href = beginning + quote_name(name) + ("/" if entry.is_folder else "")
+        linked.append((href, entry))
+    return linked
+
+
+def _share_page(folder: TreePath, links: Links) -> str:
+    """Give the address of the page that shares a folder; with a name behind it, the one that shares an entry."""
+    return links.own("/-/shares?path=/") + "".join(f"{quote_name(part)}/" for part in folder.parts)
+
+
+def _crumbs(path: TreePath, links: Links) -> list[tuple[str, bytes]]:
+    """Give the link and the name of each folder above and including this one, without the view's root."""
+    counts = range(len(links.root) + 1, len(path.parts) + 1)
+    folders = [TreePath(path.parts[:count], slash=True) for count in counts]
+    return [(links.to(folder), folder.name) for folder in folders]
+
+
+def _columns(wanted: Wanted) -> list[dict[str, str | None]]:
+    """Give each column's title, the query that sorts by it (or turns it around), and its state."""
+    titles: dict[Sort, str] = {"name": "Name", "size": "Size", "mtime": "Modified"}
+    columns: list[dict[str, str | None]] = []
+    for sort, title in titles.items():
+        chosen = sort == wanted.sort
+        state = ("descending" if wanted.descending else "ascending") if chosen else None
+        query = wanted.query(sort=sort, descending=chosen and not wanted.descending)
+        columns.append({"key": sort, "title": title, "query": query, "state": state})
+    return columns
