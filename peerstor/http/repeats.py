@@ -10,6 +10,7 @@ A second parser would have to agree with the first in every corner. This knows n
 not answered.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
@@ -79,19 +80,17 @@ class Answer:
         self.told = Told(request)
         self.source = source
         self._pieces, self._date_first = _taken_apart(status, headers)
-        self._day = b""
+        self._second = -1
         self._dated = (b"", b"")
 
     def head(self, request_id: str) -> tuple[bytes, bytes, bytes]:
         """Write the head with another id, in pieces."""
-        today = datetimeToString()
-        if today != self._day:
+        now = int(time.time())
+        if now != self._second:
             first, second, third = self._pieces
-            if self._date_first:
-                self._dated = (first + today + second, third)
-            else:
-                self._dated = (first, second + today + third)
-            self._day = today
+            date = datetimeToString(now)
+            self._dated = (first + date + second, third) if self._date_first else (first, second + date + third)
+            self._second = now
         before, behind = self._dated
         return before, request_id.encode(), behind
 

@@ -10,8 +10,6 @@ import errno
 import os
 import stat
 
-from attrs import frozen
-
 from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, READ, READ_ANYWHERE, Unavailable, openat2
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Opened, Sandbox
@@ -20,25 +18,14 @@ _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
-@frozen
-class Signature:
-    """What tells one content of a file from every other: it is the same as long as this is.
+Signature = tuple[int, int, int, int, int]
+"""What tells one content of a file from every other: which file it is (device, inode), its size in bytes, and when
+its content and what is known about it last changed (nanoseconds since the epoch)."""
 
-    :param device, inode: which file it is.
-    :param size: bytes.
-    :param mtime, ctime: of its content and of what is known about it, nanoseconds since the epoch.
-    """
 
-    device: int
-    inode: int
-    size: int
-    mtime: int
-    ctime: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> "Signature":
-        """Read it from what fstat said."""
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def signature_of(found: os.stat_result) -> Signature:
+    """Read it from what fstat said."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 class CachedFiles:
@@ -70,49 +57,56 @@ class CachedFiles:
 
         :return: as many bytes as fstat said; None where they aren't all in memory.
         """
-        device, size = opened.stat.st_dev, opened.stat.st_size
+        return self._read(opened.fd, opened.stat)
+
+    def place(self, path: TreePath) -> bytes:
+        """Give the absolute path of a file, for `unchanged` and `again`."""
+        return self._sandbox.root + b"/" + path.joined
+
+    def unchanged(self, place: bytes, signature: Signature) -> bool:
+        """Tell whether a file that `open` gave still is there, with the content that it had.
+
+        Its links, mounts and folders needn't be looked at again: it is the same file that was found right then.
+        """
+        try:
+            root = os.stat(self._sandbox.root)
+            found = os.stat(place, follow_symlinks=False)
+        except OSError:
+            return False
+        return (root.st_dev, root.st_ino) == self._sandbox.identity and signature_of(found) == signature
+
+    def again(self, place: bytes, signature: Signature) -> bytes | None:
+        """Read a file whole that `open` gave.
+
+        :return: None where it has changed since, or isn't in memory.
+        """
+        if not self.unchanged(place, signature):
+            return None
+        try:
+            fd = openat2(AT_FDCWD, place, READ_ANYWHERE)
+        except Unavailable:
+            return None
+        if fd < 0:
+            return None
+        try:
+            found = os.fstat(fd)
+            return self._read(fd, found) if signature_of(found) == signature else None
+        finally:
+            os.close(fd)
+
+    def _read(self, fd: int, found: os.stat_result) -> bytes | None:
+        device, size = found.st_dev, found.st_size
         if device in self._unreadable:
             return None
         buffer = bytearray(size)
         try:
-            count = os.preadv(opened.fd, [buffer], 0, _NOWAIT) if size else 0
+            count = os.preadv(fd, [buffer], 0, _NOWAIT) if size else 0
         except OSError as error:
             if error.errno in _UNSUPPORTED:
                 # A network's or user's file system, where looking may wait too: it is left to threads for good.
                 self._unreadable.add(device)
             return None
         return bytes(buffer) if count == size else None
-
-    def unchanged(self, path: TreePath, signature: Signature) -> bool:
-        """Tell whether a file that `open` gave under this path still is there, with the content that it had.
-
-        Its links, mounts and folders needn't be looked at again: it is the same file that was found right then.
-        """
-        try:
-            root = os.stat(self._sandbox.root)
-            found = os.stat(self._at(path), follow_symlinks=False)
-        except OSError:
-            return False
-        return (root.st_dev, root.st_ino) == self._sandbox.identity and Signature.of(found) == signature
-
-    def again(self, path: TreePath, signature: Signature) -> bytes | None:
-        """Read a file whole that `open` gave under this path.
-
-        :return: None where it has changed since, or isn't in memory.
-        """
-        if not self.unchanged(path, signature):
-            return None
-        try:
-            fd = openat2(AT_FDCWD, self._at(path), READ_ANYWHERE)
-        except Unavailable:
-            return None
-        if fd < 0:
-            return None
-        with Opened(fd=fd, stat=os.fstat(fd), real=path.parts) as opened:
-            return self.read(opened) if Signature.of(opened.stat) == signature else None
-
-    def _at(self, path: TreePath) -> bytes:
-        return self._sandbox.root + b"/" + path.joined
 
     def _open(self, path: TreePath) -> Opened | None:
         root = openat2(AT_FDCWD, self._sandbox.root, CACHED)

@@ -3,8 +3,7 @@
 from attrs import frozen
 
 from peerstor.http.request import StreamingRequest
-from peerstor.tree.cached import CachedFiles, Signature
-from peerstor.tree.paths import TreePath
+from peerstor.tree.cached import CachedFiles, Signature, signature_of
 from peerstor.tree.sandbox import Opened
 from peerstor.web.guard import Admission
 
@@ -20,12 +19,12 @@ class FileContent:
     """A small file, sent whole."""
 
     files: CachedFiles
-    path: TreePath
+    place: bytes
     signature: Signature
 
     def content(self) -> bytes | None:
         """See `peerstor.http.repeats.Source`."""
-        return self.files.again(self.path, self.signature)
+        return self.files.again(self.place, self.signature)
 
 
 @frozen
@@ -33,12 +32,12 @@ class FileState:
     """A file that the client has already: nothing of it is sent."""
 
     files: CachedFiles
-    path: TreePath
+    place: bytes
     signature: Signature
 
     def content(self) -> bytes | None:
         """See `peerstor.http.repeats.Source`."""
-        return b"" if self.files.unchanged(self.path, self.signature) else None
+        return b"" if self.files.unchanged(self.place, self.signature) else None
 
 
 def may_repeat(request: StreamingRequest, admission: Admission) -> bool:
@@ -59,4 +58,4 @@ def repeat_file(request: StreamingRequest, admission: Admission, files: CachedFi
     if not may_repeat(request, admission) or request.code not in (200, 304):
         return
     kind = FileContent if request.code == 200 else FileState
-    request.source = kind(files, admission.path, Signature.of(opened.stat))
+    request.source = kind(files, files.place(admission.path), signature_of(opened.stat))

@@ -5,6 +5,7 @@ from unittest import mock
 
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http import datetimeToString
 
 from peerstor.http.repeats import REMEMBERED, REQUEST_AT_MOST, Answer, Repeats, repeatable
 from peerstor.http.request import StreamingRequest
@@ -64,10 +65,10 @@ class AnswerTests(SynchronousTestCase):
         rest = (b"Vary", [b"a", b"b"])
         for headers in ([date, request_id, rest], [request_id, rest, date], [rest, date, request_id]):
             told = Answer(asked(), Content(), b"HTTP/1.1 200 OK", headers)
-            for today in (b"monday", b"tuesday"):
-                with mock.patch("peerstor.http.repeats.datetimeToString", return_value=today):
+            for moment in (1e9, 1e9 + 0.9, 2e9):
+                with mock.patch("time.time", return_value=moment):
                     head = b"".join(told.head("new"))
-                lines = {b"Date": today, b"X-Request-ID": b"new"}
+                lines = {b"Date": datetimeToString(int(moment)), b"X-Request-ID": b"new"}
                 wanted = [b"%s: %s" % (name, lines.get(name, value)) for name, vs in headers for value in vs]
                 self.assertEqual(head, b"\r\n".join([b"HTTP/1.1 200 OK", *wanted, b"", b""]))
 

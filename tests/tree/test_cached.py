@@ -7,7 +7,7 @@ from unittest import mock
 
 from peerstor.errors import NotFound
 from peerstor.tree import cached, openat2
-from peerstor.tree.cached import CachedFiles, Signature
+from peerstor.tree.cached import CachedFiles, signature_of
 from tests.tree.scaffold import StorageCase, path
 from tests.tree.test_sandbox import open_descriptors
 
@@ -126,6 +126,44 @@ class DeclinedTests(CachedCase):
         self.declined("/f")
 
 
+class AgainTests(CachedCase):
+    """A file that opened before."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write(b"d/f", b"12345")
+        opened = self.files.open(path("/d/f"))
+        assert opened is not None
+        with opened:
+            self.place, self.signature = self.files.place(path("/d/f")), signature_of(opened.stat)
+
+    def test_same(self) -> None:
+        """It is read again by its place, and nothing stays open."""
+        before = open_descriptors()
+        self.assertTrue(self.files.unchanged(self.place, self.signature))
+        self.assertEqual(self.files.again(self.place, self.signature), b"12345")
+        self.assertEqual(open_descriptors(), before)
+
+    def test_changed(self) -> None:
+        """It isn't once it is gone, another file, a link to itself, or in another storage."""
+        for change in (
+            lambda: os.rename(self.at(b"d/f"), self.at(b"d/g")),
+            lambda: os.symlink(b"g", self.at(b"d/f")),
+            lambda: os.rename(self.at(b"d/g"), self.at(b"d/f")),  # whose ctime tells of the journey
+            lambda: self.write(b"d/f", b"54321"),
+            lambda: os.rename(self.root, self.root + b"-away"),
+        ):
+            change()
+            self.assertFalse(self.files.unchanged(self.place, self.signature))
+            self.assertIsNone(self.files.again(self.place, self.signature))
+        os.rename(self.root + b"-away", self.root)
+
+    def test_without_the_call(self) -> None:
+        """Without the system's help it is left to the sandbox."""
+        with mock.patch.object(openat2, "_call", None):
+            self.assertIsNone(self.files.again(self.place, self.signature))
+
+
 class SignatureTests(CachedCase):
     """What tells contents apart."""
 
@@ -141,7 +179,7 @@ class SignatureTests(CachedCase):
             lambda: self.replace(b"f", b"123"),
         ):
             change()
-            seen.add(Signature.of(os.stat(self.at(b"f"))))
+            seen.add(signature_of(os.stat(self.at(b"f"))))
         self.assertEqual(len(seen), 5)
 
     def replace(self, name: bytes, content: bytes) -> None:
