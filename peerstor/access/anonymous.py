@@ -1,5 +1,7 @@
 """What somebody without a token may do."""
 
+from functools import cache
+
 from peerstor.access.rights import Grant, Principal, Right
 
 LEVELS = {
@@ -11,6 +13,7 @@ LEVELS = {
 """The values of `--anonymous`. `create` can't destroy: what is there stays as it is."""
 
 
+@cache
 def anonymous(level: str) -> Principal:
     """Give the nameless principal that everybody without a token is.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Flag, auto
+from functools import cache
 
 from attrs import frozen
 
@@ -17,6 +18,15 @@ class Right(Flag):
     CHANGE = auto()  # replace, delete, move
     SHARE = auto()  # make links for others
     ADMIN = auto()  # all that concerns the server itself
+
+
+@cache
+def single(rights: Right) -> tuple[Right, ...]:
+    """Give the rights of several one by one, in the order of their declaration.
+
+    The language does that too, anew each time: this is asked at every request.
+    """
+    return tuple(rights)
 
 
 EVERY = Right.READ | Right.CREATE | Right.CHANGE | Right.SHARE | Right.ADMIN
@@ -34,7 +44,7 @@ class Grant:
 
     def covers(self, parts: Sequence[bytes]) -> bool:
         """Tell whether a path is the grant's own or lies below it."""
-        return tuple(parts[: len(self.parts)]) == self.parts
+        return not self.parts or tuple(parts[: len(self.parts)]) == self.parts
 
 
 @frozen

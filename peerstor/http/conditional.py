@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 
 from twisted.web.http_headers import Headers
 from werkzeug.datastructures import ETags
@@ -19,6 +20,10 @@ _HTTP_DATE = re.compile(
     "|[A-Za-z]{6,9}, [0-9]{2}-[A-Za-z]{3}-[0-9]{2} [0-9:]{8} GMT"
     "|[A-Za-z]{3} [A-Za-z]{3} [ 0-9][0-9] [0-9:]{8} [1-9][0-9]{3}"
 )
+
+
+CONDITIONS = (b"If-Match", b"If-None-Match", b"If-Modified-Since", b"If-Unmodified-Since")
+"""The headers that `evaluate` looks at."""
 
 
 class Verdict(Enum):
@@ -48,7 +53,12 @@ def last_modified(mtime: float) -> bytes:
 
     Times that the format cannot express, which a file may well have, become the nearest that it can.
     """
-    return http_date(_seconds(mtime)).encode("ascii")
+    return _http_date(_seconds(mtime))
+
+
+@lru_cache(maxsize=1024)  # what is asked for is asked for again
+def _http_date(second: int) -> bytes:
+    return http_date(second).encode("ascii")
 
 
 def evaluate(method: bytes, headers: Headers, *, tag: str | None, mtime: float | None) -> Verdict:
@@ -60,6 +70,8 @@ def evaluate(method: bytes, headers: Headers, *, tag: str | None, mtime: float |
     :param tag: tag of the representation that would be sent, with its content coding; None where it has none.
     :param mtime: its time of modification, seconds since the epoch; None where it has none.
     """
+    if not any(headers.hasHeader(name) for name in CONDITIONS):
+        return Verdict.PROCEED
     reading = method in (b"GET", b"HEAD")
     if not _unchanged(headers, () if tag is None else (tag,), mtime, exists=True):
         return Verdict.FAILED

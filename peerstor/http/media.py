@@ -2,6 +2,7 @@
 
 import mimetypes
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -103,6 +104,7 @@ def _table() -> Mapping[bytes, str]:
 _BY_SUFFIX = _table()
 
 
+@lru_cache(maxsize=1024)  # the names of files that are there, so that clients can't make them up
 def media_type(name: bytes) -> str:
     """Return the value of `Content-Type` for a file of this name.
 
@@ -115,6 +117,7 @@ def media_type(name: bytes) -> str:
     return f"{known}; charset=utf-8" if known.startswith("text/") else known
 
 
+@lru_cache(maxsize=256)
 def active(media_type: str) -> bool:
     """Say whether a browser would run content of this type as a page: HTML, SVG, XML and what is made of it."""
     essence = media_type.partition(";")[0].strip().lower()

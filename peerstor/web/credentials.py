@@ -25,13 +25,19 @@ class Credentials:
     session: bytes | None = field(default=None, repr=False)
 
 
+NOTHING = Credentials()
+
+
 def credentials_of(request: StreamingRequest, cookie: str, *, path: str) -> Credentials:
-    """Read what a request comes with; never from its query, which ends in logs and histories.
+    """Read what a request comes with, most often nothing; never from its query, which ends in logs and histories.
 
     :param cookie: name of the session's cookie, without the prefix that it has over TLS.
     :param path: that this cookie is set with.
     """
-    return Credentials(secret=_secret(request.requestHeaders), session=cookie_of(request, cookie, path=path))
+    headers = request.requestHeaders
+    if not (headers.hasHeader(b"Authorization") or headers.hasHeader(b"Cookie")):
+        return NOTHING
+    return Credentials(secret=_secret(headers), session=cookie_of(request, cookie, path=path))
 
 
 def _secret(headers: Headers) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from itertools import zip_longest
 
@@ -56,12 +57,14 @@ class TrustedProxies:
         """Trust others than before."""
         self._local = LOCAL in networks
         self._networks = [ip_network(network) for network in networks if network != LOCAL]
+        # A proxy comes again with every request; a bounded number of addresses is remembered.
+        self._trusted = lru_cache(maxsize=256)(self._trusts)
 
     def __contains__(self, address: str) -> bool:
         """Tell whether an address is one of theirs, as `StreamingRequest.remote` spells it."""
         if address in (LOCAL, UNKNOWN):
             return address == LOCAL and self._local
-        return bool(self._networks) and any(ip_address(address) in network for network in self._networks)
+        return bool(self._networks) and self._trusted(address)
 
     def told(self, headers: Headers, sender: str) -> Hop:
         """Follow a request back to its client, as far as each that told of the one before is trusted.
@@ -81,6 +84,9 @@ class TrustedProxies:
             if hop.address is None or hop.address not in self:
                 break
         return client
+
+    def _trusts(self, address: str) -> bool:
+        return any(ip_address(address) in network for network in self._networks)
 
 
 def _standard(value: bytes) -> Iterator[Hop]:

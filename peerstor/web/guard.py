@@ -1,13 +1,14 @@
 """The checks that every route goes through before its handler, in the order of `http.md`, section 4."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from peerstor.access.rights import Principal, Right
+from peerstor.access.rights import Principal, Right, single
 from peerstor.errors import Fault, Forbidden, LoginNeeded, NotFound
 from peerstor.http.blocks import TransferStopped
 from peerstor.http.request import StreamingRequest
@@ -61,12 +62,17 @@ class Admission:
 
     :param principal: who.
     :param path: where, with the floor of the rights that they may use there.
-    :param visitor: the same somebody, as pages need to know them.
+    :param visitor: tells what pages need to know of them.
     """
 
     principal: Principal
     path: TreePath
-    visitor: Visitor
+    _visitor: Callable[[], Visitor]
+
+    @property
+    def visitor(self) -> Visitor:
+        """The same somebody, as pages need to know them; most requests are for none."""
+        return self._visitor()
 
     def may(self, right: Right) -> bool:
         """Tell whether they have a right at that path."""
@@ -106,7 +112,10 @@ class Guard:
         """Let a request through to its handler, or answer it in the handler's place."""
         try:
             admission = await self.admit(request, needs, at)
-            with self._running.under(admission.principal.credential, request):
+            credential = admission.principal.credential
+            if credential is None:  # nothing that could end
+                return await handler(admission)
+            with self._running.under(credential, request):
                 return await handler(admission)
         except CancelledError:
             raise
@@ -129,14 +138,15 @@ class Guard:
             check_site(request.requestHeaders, authority=request.authority, secure=request.secure)
         # Whatever is open to everybody is so to a browser with a wrong password too: it needs our stylesheet.
         principal = await self._access.principal_of(request) if needs else self._access.anonymous
-        if needs and not principal.signed_in and not any(principal.may_somewhere(right) for right in needs):
+        wanted = single(needs)
+        if wanted and not principal.signed_in and not any(principal.may_somewhere(right) for right in wanted):
             raise self.refusal(principal, None)
         path = ROOT if at is None else at(request)
         if at is somewhere:
-            held = [right for right in needs if principal.may_somewhere(right)]
+            held = [right for right in wanted if principal.may_somewhere(right)]
         else:
-            held = [right for right in needs if principal.may(right, path.parts)]
-        if needs and not held:
+            held = [right for right in wanted if principal.may(right, path.parts)]
+        if wanted and not held:
             placed = at is not None and at is not somewhere
             home = home_of(principal)
             leads = self.leads_home and placed and principal.signed_in and home.parts
@@ -146,10 +156,12 @@ class Guard:
         if request.method in SAFE_METHODS:
             used = held[:1]
         else:
-            used = [right for right in needs | WRITING if principal.may(right, path.parts)]
+            used = [right for right in single(needs | WRITING) if principal.may(right, path.parts)]
         # Rights of different grants are used together only as far as the narrowest of them reaches.
         floors = [principal.floor(right, path.parts) or 0 for right in used]
-        return Admission(principal, path.confined(max(floors, default=0)), self.visitor_of(principal))
+        floor = max(floors, default=0)
+        confined = path if path.within == floor else path.confined(floor)
+        return Admission(principal, confined, partial(self.visitor_of, principal))
 
     def visitor_of(self, principal: Principal) -> Visitor:
         """Describe a principal for the pages."""

@@ -26,7 +26,7 @@ def text(request: StreamingRequest, name: bytes) -> bytes | None:
 
 def flag(request: StreamingRequest, name: bytes) -> bool:
     """Tell whether a parameter is there, with or without a value."""
-    return any(field.partition(b"=")[0] == name for field in _fields(request))
+    return b"?" in request.uri and any(field.partition(b"=")[0] == name for field in _fields(request))
 
 
 def _fields(request: StreamingRequest) -> list[bytes]:

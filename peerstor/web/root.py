@@ -97,10 +97,11 @@ class Root(Resource):
 
     def _heed_proxies(self, request: StreamingRequest) -> None:
         """Take the word of trusted proxies for who asks for what, and for what they call the request."""
-        if request.remote in self._proxies:
-            names = request.requestHeaders.getRawHeaders(b"x-request-id", [])
-            if len(names) == 1 and _REQUEST_ID.fullmatch(names[0]):
-                request.request_id = names[0].decode("ascii")
+        if request.remote not in self._proxies:
+            return
+        names = request.requestHeaders.getRawHeaders(b"x-request-id", [])
+        if len(names) == 1 and _REQUEST_ID.fullmatch(names[0]):
+            request.request_id = names[0].decode("ascii")
         client = self._proxies.told(request.requestHeaders, request.remote)
         request.remote = client.address or request.remote
         if client.secure is not None:

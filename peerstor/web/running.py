@@ -17,14 +17,11 @@ class Running:
         self._requests: dict[str, set[StreamingRequest]] = {}
 
     @contextmanager
-    def under(self, credential: str | None, request: StreamingRequest) -> Iterator[None]:
+    def under(self, credential: str, request: StreamingRequest) -> Iterator[None]:
         """Know a request for as long as its handler runs.
 
-        :param credential: identity of what it came with; None needs no knowing.
+        :param credential: identity of what it came with.
         """
-        if credential is None:
-            yield
-            return
         requests = self._requests.setdefault(credential, set())
         requests.add(request)
         try:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor.access.rights import EVERY, Grant, Principal, Right
+from peerstor.access.rights import EVERY, Grant, Principal, Right, single
 
 NAMES = st.sampled_from([b"a", b"b", b"ab", b"", b"..", b"\xff"])
 PATHS = st.lists(NAMES, max_size=4).map(tuple)
@@ -26,6 +26,13 @@ def expected_floor(grants: tuple[Grant, ...], right: Right, parts: tuple[bytes, 
             if here and all(each in grant.rights for each in Right if each & right):
                 floor = length
     return floor
+
+
+class Single(SynchronousTestCase):
+    @given(RIGHTS)
+    def test_all_of_them(self, rights: Right) -> None:
+        """The single rights of several are those, each once and in order."""
+        self.assertEqual(single(rights), tuple(each for each in Right if each & rights))
 
 
 class Decisions(SynchronousTestCase):

@@ -39,7 +39,7 @@ class Views(SynchronousTestCase):
         parts = (SECRET, b"shown", *names)
         principal = Principal("share abc", (Grant(parts, Right.READ | Right.CREATE),))
         visitor = Visitor.of(principal, self.links, can_sign_in=False)
-        admission = Admission(principal, TreePath(parts, slash=True), visitor)
+        admission = Admission(principal, TreePath(parts, slash=True), lambda: visitor)
         told: list[Any] = []
 
         def handle(request: StreamingRequest) -> None:
