@@ -29,7 +29,7 @@ _peerstor() {
     --cert | --key | --access-log | --audit-log | --config)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
-    --path | --rights | --expires | --host | --port | --listen | --https-port | --max-connections-per-address | --base-path | --gzip-threshold | --max-upload | --max-request | --upload-expiry | --token | --allow-host | --hsts | --drain) return ;;
+    --path | --rights | --expires | --host | --port | --listen | --https-port | --max-connections-per-address | --base-path | --gzip-threshold | --cache-size | --max-upload | --max-request | --upload-expiry | --token | --allow-host | --hsts | --drain) return ;;
     esac
     case "${COMP_WORDS[1]-} ${COMP_WORDS[2]-}" in
     'restore '*)
@@ -39,10 +39,10 @@ _peerstor() {
         options="--storage --state --config --help"
         ;;
     'doctor '*)
-        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --max-upload --max-request --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --log-format --access-log --audit-log --metrics-open --no-fast-lanes --drain --config --help --version"
+        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --cache-size --max-upload --max-request --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --log-format --access-log --audit-log --metrics-open --no-fast-lanes --drain --config --help --version"
         ;;
     'check-config '*)
-        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --max-upload --max-request --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --log-format --access-log --audit-log --metrics-open --no-fast-lanes --drain --config --help --version"
+        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --cache-size --max-upload --max-request --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --log-format --access-log --audit-log --metrics-open --no-fast-lanes --drain --config --help --version"
         ;;
     'token revoke')
         options="--storage --state --config --help"
@@ -58,7 +58,7 @@ _peerstor() {
         [ "$COMP_CWORD" != 2 ] || words="add list revoke"
         ;;
     *)
-        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --max-upload --max-request --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --log-format --access-log --audit-log --metrics-open --no-fast-lanes --drain --config --help --version"
+        options="--host --port --strict-port --listen --https --https-port --cert --key --max-connections-per-address --base-path --storage --state --no-fsync --no-gzip --gzip-threshold --cache-size --max-upload --max-request --upload-expiry --token --anonymous --allow-host --trusted-proxy --cors --hsts --qr --log-format --access-log --audit-log --metrics-open --no-fast-lanes --drain --config --help --version"
         [ "$COMP_CWORD" != 1 ] || words="token check-config doctor backup restore" ;;
     esac
     if [[ $word == -* ]]; then words=$options; fi

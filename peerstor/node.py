@@ -15,6 +15,8 @@ from twisted.logger import Logger
 from peerstor.access.keyring import Keyring
 from peerstor.access.shares.links import ShareLinks
 from peerstor.access.tokenwatch import TokenWatch
+from peerstor.cache.store import Cache
+from peerstor.cache.upkeep import Upkeep
 from peerstor.config.live import LiveSettings
 from peerstor.config.sources import Sources
 from peerstor.daemon.accesslog import AccessLog
@@ -83,6 +85,7 @@ class Node(Service):
         audit_log: AuditLog,
         notifier: Notifier,
         delay: LoopDelay,
+        upkeep: Upkeep | None = None,
         reloading: Reloading | None = None,
         certificate: "KeptCertificate | None" = None,
     ) -> None:
@@ -100,6 +103,7 @@ class Node(Service):
         self._audit_log = audit_log
         self._notifier = notifier
         self._delay = delay
+        self._upkeep = upkeep
         self._reloading = reloading
         self._certificate = certificate
         self._sweeping = LoopingCall(self._sweep_if_due)
@@ -129,6 +133,8 @@ class Node(Service):
             self._reloading.start()
         for pool in self._pools:
             pool.start()
+        if self._upkeep is not None:
+            self._upkeep.start()
         if self._certificate is not None:
             self._certificate.start()
         self._access_log.start()
@@ -187,6 +193,8 @@ class Node(Service):
         if self._sweeping.running:
             self._sweeping.stop()
         self._delay.stop()
+        if self._upkeep is not None:
+            self._upkeep.stop()
         if self._certificate is not None:
             self._certificate.stop()
         self._site.begin_stopping()
@@ -263,8 +271,10 @@ def build(
     writing_log = Threads(reactor=reactor, name="log", size=1)
     writing_audit = Threads(reactor=reactor, name="audit", size=1)
     sweeper = Threads(reactor=reactor, name="trash", size=1)
+    caching = Threads(reactor=reactor, name="cache", size=1)
     pools = (
         disk, syncs, ledger_pool, access_pool, hashing, reads, lists, coders, writing_log, writing_audit, sweeper,
+        caching,
     )  # fmt: skip
     audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
     listeners = (ChangeLog(), AuditedChanges(audit_log))
@@ -273,9 +283,11 @@ def build(
     state = settings.state or os.path.join(settings.storage, b".peerstor")
     ledger = Ledger(path=Ledger.path_in(state, private.instance_id), fsync=settings.fsync)
     ledger.check()
+    cache = Cache(dir_fd=private.cache_fd, asked=settings.cache_size if settings.fast_lanes else 0)
+    upkeep = Upkeep(cache=cache, threads=caching, clock=reactor)
     engine = Engine(
         ledger=ledger,
-        parts=PartStore(private=private),
+        parts=PartStore(private=private, spare=cache),
         publisher=publisher,
         sandbox=sandbox,
         threads=disk,
@@ -316,6 +328,7 @@ def build(
         reads=reads,
         lists=lists,
         coders=coders,
+        cache=cache if settings.fast_lanes else None,
         clock=reactor,
         wall=time.time,
         listeners=listeners,
@@ -363,6 +376,7 @@ def build(
 
     def take(now: Settings) -> None:
         repeats.forget()
+        upkeep.resize(now.cache_size if now.fast_lanes else 0)
         engine.limit(max_upload=now.max_upload, expiry=now.upload_expiry_seconds)
         site.per_address = now.max_connections_per_address
         proxies.trust(now.trusted_proxy)
@@ -394,6 +408,7 @@ def build(
         audit_log=audit_log,
         notifier=notifier,
         delay=delay,
+        upkeep=upkeep,
         reloading=Reloading(reactor=reactor, actions=actions),
         certificate=None if tls is None else tls.certificate,
     )

@@ -237,6 +237,19 @@ class Settings:
         kind="size",
         live=True,
     )
+    # bytes; 0 keeps nothing; None is a share of the disk.
+    cache_size: int | None = _setting(
+        None,
+        "cache-size",
+        "BYTES",
+        DOWNLOADS,
+        "Keep compressed answers for the next time, in .peerstor/cache of the storage, up to this size in all, in"
+        " bytes or as 64M, 1GiB; 0 keeps none. By default 1 GiB, on a small disk 5 % of it.",
+        converter=values.optional(values.size, "cache-size"),
+        kind="size",
+        live=True,
+        example="4GiB",
+    )
 
     # bytes; None is no limit.
     max_upload: int | None = _setting(

@@ -1,6 +1,8 @@
 """Content coding: whether to compress, and compressing a file on the fly in constant memory."""
 
+import os
 import zlib
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -11,6 +13,7 @@ from peerstor.http.blocks import Runs
 from peerstor.http.qualities import readable
 
 try:
+    import isal
     from isal import isal_zlib
 except ImportError:  # no wheel for this platform
     isal_zlib = None  # type: ignore[assignment,unused-ignore]
@@ -23,6 +26,7 @@ SLICE = 256 * 1024
 _LEVEL = 1
 
 _GZIP_CONTAINER = 31  # the largest window, framed as gzip
+
 
 _COMPRESSIBLE = frozenset(
     {
@@ -91,44 +95,152 @@ def compressor() -> Compressor:
     return zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_CONTAINER)
 
 
+def recipe() -> bytes:
+    """Name all that decides which bytes a content is coded to; others may be made with another name only."""
+    library = f"zlib {zlib.ZLIB_RUNTIME_VERSION}" if isal_zlib is None else f"isal {isal.__version__}"
+    return f"gzip {_LEVEL} {SLICE} {library}".encode()
+
+
+def gzipped(content: bytes) -> bytes:
+    """Code a content as a whole: for little of it. Blocks for a tenth of a millisecond for each 64 KiB."""
+    coder = compressor()
+    return coder.compress(content) + coder.flush()
+
+
+class Copy(Protocol):
+    """Somewhere that the coded bytes go as well. Called in threads, one call at a time; raises nothing."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it takes no more."""
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+
+    def keep(self, fd: int) -> None:
+        """Know that these were all of them.
+
+        :param fd: the file that they were made of, to see whether it has changed meanwhile.
+        """
+
+    def abandon(self) -> None:
+        """Know that no more come, and that these were not all; nothing happens after `keep`."""
+
+
+class Gzip:
+    """The gzip coding of an open file, slice by slice. All methods block; call them in threads, one at a time.
+
+    :param fd: descriptor of a regular file; it is duplicated, so the caller may close it at any time.
+    :param length: size of the file as it was at the head of the answer, bytes; not a byte more is read.
+    :param copy: makes somewhere that the coded bytes go as well, or gives None; called in the thread.
+    """
+
+    def __init__(self, *, fd: int, length: int, copy: Callable[[], Copy | None] | None = None) -> None:
+        self._fd = os.dup(fd)
+        self._length = length
+        self._position = 0
+        self._begin_copy = copy
+        self._copy: Copy | None = None
+        self._compressor: Compressor | None = None
+        self._wanted = True
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is held any more; tells so in any thread."""
+        return self._fd < 0
+
+    @property
+    def copying(self) -> bool:
+        """Whether the copy still takes what comes."""
+        return self._copy is not None and not self._copy.over
+
+    def forget(self) -> None:
+        """Let a step that is under way end soon; doesn't block, and may be called in any thread."""
+        self._wanted = False
+
+    def step(self) -> bytes:
+        """Give the next bytes, `b""` after the last: slices are read until some come out.
+
+        A compressor may swallow a megabyte of zeros in silence.
+
+        :raise FileShrank: the file ended before its length.
+        """
+        if self._compressor is None:
+            self._compressor = compressor()
+            self._copy = None if self._begin_copy is None else self._begin_copy()
+        while self._wanted and not self.over:
+            coded = self._next(self._compressor)
+            if coded:
+                return coded
+        return b""
+
+    def close(self) -> None:
+        """Let go of everything; once more does nothing."""
+        if self._copy is not None:
+            self._copy.abandon()
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _next(self, coder: Compressor) -> bytes:
+        wanted = min(SLICE, self._length - self._position)
+        if wanted:
+            data = spans.read(self._fd, self._position, wanted)
+            self._position += len(data)
+            coded = coder.compress(data)
+        else:
+            coded = coder.flush()
+        if self._copy is not None and coded:
+            self._copy.write(coded)
+        if not wanted:
+            self._end()
+        return coded
+
+    def _end(self) -> None:
+        if self._copy is not None:
+            self._copy.keep(self._fd)
+        self.close()
+
+
 class GzipBlocks:
     """The gzip coding of an open file, in blocks (see `peerstor.http.blocks.BlockSource`).
 
-    :param fd: descriptor of a regular file; whoever opened it closes it, after the transfer.
-    :param length: size of the file as it was at the head of the answer, bytes; not a byte more is read.
+    While one block is sent, the next is made, and then nothing more until that one is asked for.
+
+    :param gzip: what makes the blocks; closed here, in a thread.
     :param threads: where reading and compressing run, one slice at a time.
     """
 
-    def __init__(self, *, fd: int, length: int, threads: Runs) -> None:
-        self._fd = fd
-        self._length = length
-        self._position = 0
+    def __init__(self, gzip: Gzip, *, threads: Runs) -> None:
+        self._gzip = gzip
         self._threads = threads
-        self._compressor = compressor()
-        self._flushed = False
+        self._ahead: Deferred[bytes] | None = None
+        self._closed = False
 
-    def next_block(self) -> Deferred[bytes]:
+    def next_block(self) -> bytes | Deferred[bytes]:
         """Return the next block; it fails with `FileShrank` when the file ends before its length."""
-        return Deferred.fromCoroutine(self._next())
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            if self._gzip.over:
+                return b""
+            ahead = self._threads.run(self._gzip.step)
+        return ahead.addCallback(self._arrived)
 
     def close(self) -> None:
-        """Forget what is left."""
-        self._flushed = True
+        """Forget what is left, when the step that is under way has ended."""
+        self._closed = True
+        self._gzip.forget()
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.addBoth(lambda _: self._let_go())
+        else:
+            self._let_go()
 
-    async def _next(self) -> bytes:
-        """Feed slices until something comes out: a compressor may swallow a megabyte of zeros in silence."""
-        while not self._flushed:
-            block = await self._threads.run(self._step)
-            if block:
-                return block
-        return b""
+    def _arrived(self, block: bytes) -> bytes:
+        if not (self._closed or self._gzip.over):
+            self._ahead = self._threads.run(self._gzip.step)
+        return block
 
-    def _step(self) -> bytes:
-        """Read and compress one slice. Blocks; runs in a thread, never twice at once."""
-        wanted = min(SLICE, self._length - self._position)
-        if not wanted:
-            self._flushed = True
-            return self._compressor.flush()
-        data = spans.read(self._fd, self._position, wanted)
-        self._position += len(data)
-        return self._compressor.compress(data)
+    def _let_go(self) -> None:
+        if not self._gzip.over:
+            self._threads.run(self._gzip.close)

@@ -1,6 +1,7 @@
-"""The folder `.peerstor` at the root of a storage: unfinished uploads, the trash, the lock."""
+"""The folder `.peerstor` at the root of a storage: unfinished uploads, the trash, the cache, the lock."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -25,13 +26,15 @@ _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
 class PrivateFolder:
     """The open private folder of one storage, and the claim on it.
 
-    What lies in it: `parts/` (bytes of unfinished uploads), `trash/` (what was deleted or replaced), `instance`
-    (a random id by which the storage is known again when it returns after an absence) and `lock` (held by the
-    process that serves it, whose id it contains). Only its owner can look into it (mode 0700).
+    What lies in it: `parts/` (bytes of unfinished uploads), `trash/` (what was deleted or replaced), `cache/`
+    (what can be made anew), `instance` (a random id by which the storage is known again when it returns after an
+    absence) and `lock` (held by the process that serves it, whose id it contains). Only its owner can look into it
+    (mode 0700).
 
     The numbers of the descriptors stay the same for as long as it is open, also when the storage went away and
     came back: another thread may be about to use one.
 
+    :ivar cache_fd: negative where the disk had no room for even that folder.
     :ivar storage: the storage folder's path as its owner knows it, for messages only.
     """
 
@@ -40,6 +43,7 @@ class PrivateFolder:
     _fd: int
     parts_fd: int
     trash_fd: int
+    cache_fd: int
     _lock_fd: int
     _locked: bool = field(default=False, init=False)
 
@@ -54,7 +58,7 @@ class PrivateFolder:
         opened: list[int] = []
         try:
             _open_all(root_fd, opened)
-            fd, parts_fd, trash_fd, lock_fd = opened
+            fd, parts_fd, trash_fd, lock_fd, *cache = opened
             instance_id = _read_instance(fd) or _make_instance(fd)
         except OSError as error:
             for fd in opened:
@@ -69,6 +73,7 @@ class PrivateFolder:
             fd=fd,
             parts_fd=parts_fd,
             trash_fd=trash_fd,
+            cache_fd=next(iter(cache), -1),
             lock_fd=lock_fd,
         )
 
@@ -85,7 +90,11 @@ class PrivateFolder:
     @property
     def identities(self) -> frozenset[tuple[int, int]]:
         """(device, inode) of the folder and of its sub-folders: by whatever name one is met, it is private."""
-        return frozenset(_identity(fd) for fd in (self._fd, self.parts_fd, self.trash_fd))
+        return frozenset(_identity(fd) for fd in self._folders if fd >= 0)
+
+    @property
+    def _folders(self) -> tuple[int, ...]:
+        return self._fd, self.parts_fd, self.trash_fd, self.cache_fd
 
     def acquire_lock(self, *, restoring: bool = False) -> None:
         """Claim the storage for this process until `release`, `close` or the process's end.
@@ -181,8 +190,8 @@ class PrivateFolder:
 
     def close(self) -> None:
         """Close every descriptor, which gives up the claim; once more does nothing."""
-        fds = (self._fd, self.parts_fd, self.trash_fd, self._lock_fd)
-        self._fd = self.parts_fd = self.trash_fd = self._lock_fd = -1
+        fds = (*self._folders, self._lock_fd)
+        self._fd = self.parts_fd = self.trash_fd = self.cache_fd = self._lock_fd = -1
         self._locked = False
         for fd in fds:
             if fd >= 0:
@@ -193,7 +202,7 @@ class PrivateFolder:
         return f"process {pid.decode()}" if pid.isdigit() else "another process"
 
     def _exchange(self, fresh: list[int]) -> None:
-        fd, parts_fd, trash_fd, lock_fd = fresh
+        fd, parts_fd, trash_fd, lock_fd, *cache = fresh
         # Our own lock, met by another way, would look like somebody else's.
         same_lock = _identity(lock_fd) == _identity(self._lock_fd)
         if self._locked and not same_lock:
@@ -201,6 +210,8 @@ class PrivateFolder:
         os.dup2(fd, self._fd, inheritable=False)
         os.dup2(parts_fd, self.parts_fd, inheritable=False)
         os.dup2(trash_fd, self.trash_fd, inheritable=False)
+        if cache and self.cache_fd >= 0:
+            os.dup2(cache[0], self.cache_fd, inheritable=False)
         if not same_lock:
             os.dup2(lock_fd, self._lock_fd, inheritable=False)
             if self._locked:
@@ -208,11 +219,16 @@ class PrivateFolder:
 
 
 def _open_all(root_fd: int, opened: list[int]) -> None:
-    """Open the folder, `parts`, `trash` and `lock`, in this order, making what is absent."""
+    """Open the folder, `parts`, `trash`, `lock` and, if there is room for it, `cache`, making what is absent."""
     opened.append(_folder(root_fd, NAME))
     opened.append(_folder(opened[0], b"parts"))
     opened.append(_folder(opened[0], b"trash"))
     opened.append(os.open(b"lock", os.O_RDWR | os.O_CREAT | _FILE, 0o600, dir_fd=opened[0]))
+    try:
+        opened.append(_folder(opened[0], b"cache"))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def _folder(dir_fd: int, name: bytes) -> int:

@@ -5,9 +5,11 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from attrs import frozen
 
+from peerstor.tree.faults import FULL
 from peerstor.tree.placing import near_name
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Part
@@ -15,6 +17,19 @@ from peerstor.tree.publish import Part
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOUNT = re.compile(rb"^mnt_id:\s*(\d+)", re.MULTILINE)
+
+
+class Spare(Protocol):
+    """Room that something holds only as long as nobody else needs it."""
+
+    def gives(self, fd: int) -> int:
+        """Bytes that it holds on the disk of an open file. Raises OSError."""
+
+    def give_way(self, fd: int) -> bool:
+        """Leave some of it to whoever found the disk of an open file full; tells whether there was any.
+
+        It takes about a millisecond.
+        """
 
 
 def new_id() -> str:
@@ -114,13 +129,21 @@ class PartStore:
     owner would get: 0666 less the umask.
     """
 
-    def __init__(self, *, private: PrivateFolder, pwrite: Callable[..., int] = os.pwrite) -> None:
+    def __init__(
+        self,
+        *,
+        private: PrivateFolder,
+        pwrite: Callable[..., int] = os.pwrite,
+        spare: Spare | None = None,
+    ) -> None:
         """Make a store.
 
         :param pwrite: how bytes are written: `os.pwrite`, or what a test puts in its place.
+        :param spare: counts as free, and is asked to give way where the disk is full; None where nothing is.
         """
         self._private = private
-        self._pwrite = pwrite
+        self._spare = spare
+        self._pwrite = pwrite if spare is None else _yielded(pwrite, spare)
         # Whatever is open: a sweep leaves it alone.
         self._own: set[str] = set()
 
@@ -133,8 +156,9 @@ class PartStore:
 
     def free(self, folder_fd: int, *, beside: bool) -> int:
         """Bytes that are left for us where the part of a target in this open folder would lie. Raises OSError."""
-        found = os.fstatvfs(folder_fd if beside else self._private.parts_fd)
-        return found.f_bavail * found.f_frsize
+        fd = folder_fd if beside else self._private.parts_fd
+        found = os.fstatvfs(fd)
+        return found.f_bavail * found.f_frsize + (0 if self._spare is None else self._spare.gives(fd))
 
     def create(self, part_id: str, *, beside: bool, folder_fd: int) -> OpenPart:
         """Make an empty part file.
@@ -237,6 +261,23 @@ def _unlink(name: bytes, dir_fd: int) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _yielded(pwrite: Callable[..., int], spare: Spare) -> Callable[..., int]:
+    """Write as `pwrite` does, but have `spare` give way for as long as the disk is full."""
+
+    def write(fd: int, data: memoryview, position: int) -> int:
+        waiting = True
+        while waiting:
+            try:
+                return pwrite(fd, data, position)
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                waiting = spare.give_way(fd)
+        return pwrite(fd, data, position)  # another thread may have made it give way meanwhile
+
+    return write
 
 
 def _beside_name(part_id: str) -> bytes:

@@ -82,6 +82,12 @@ class Figures(Collector):
         transfers.add_metric(("up",), self.uploads.receiving)
         transfers.add_metric(("down",), self.web.sending)
         yield transfers
+        coded = CounterMetricFamily(
+            "peerstor_compressed_files", "Larger files sent compressed, from the cache or not.", labels=("cache",)
+        )
+        coded.add_metric(("hit",), self.web.coded_again)
+        coded.add_metric(("miss",), self.web.coded_anew)
+        yield coded
         yield CounterMetricFamily("peerstor_received_bytes", "Bytes of the content of requests.", self.received)
         yield CounterMetricFamily("peerstor_sent_bytes", "Bytes of the content of answers.", self.sent)
 

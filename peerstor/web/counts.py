@@ -20,6 +20,8 @@ class WebCounts:
     :ivar requests: those that ended, by route, method and status; 499 is one whose client left before its answer.
     :ivar errors: answers of 500 and above, by the code in them.
     :ivar sending: files that are being sent now.
+    :ivar coded_again: files whose compressed form was there already.
+    :ivar coded_anew: files that had to be compressed, and were worth being kept.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,8 @@ class WebCounts:
         self.requests: dict[tuple[str, str, int], int] = {}
         self.errors: dict[str, int] = {}
         self.sending = 0
+        self.coded_again = 0
+        self.coded_anew = 0
 
     def ended(self, request: StreamingRequest) -> None:
         """Count a request that was answered, or whose client left."""
@@ -39,6 +43,13 @@ class WebCounts:
         :param code: one of the table of errors.
         """
         self.errors[code] = self.errors.get(code, 0) + 1
+
+    def coded(self, *, again: bool) -> None:
+        """Count a file that is sent compressed, and whether it was kept so."""
+        if again:
+            self.coded_again += 1
+        else:
+            self.coded_anew += 1
 
     @contextmanager
     def transfer(self) -> Iterator[None]:

@@ -6,9 +6,8 @@ from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
 from peerstor.errors import PreconditionFailed, RangeNotSatisfiable
-from peerstor.http.blocks import send
 from peerstor.http.byteranges import frame
-from peerstor.http.coding import GzipBlocks, compressible, negotiate
+from peerstor.http.coding import compressible, negotiate
 from peerstor.http.conditional import (
     Verdict,
     coded,
@@ -24,6 +23,7 @@ from peerstor.http.sender import send_spans
 from peerstor.http.spans import Span
 from peerstor.interfaces import IThreads
 from peerstor.tree.sandbox import Opened
+from peerstor.web.coded import CodedFiles
 from peerstor.web.counts import WebCounts
 from peerstor.web.parameters import flag
 
@@ -72,19 +72,19 @@ class Files:
         self,
         *,
         threads: IThreads,
-        coders: IThreads,
         clock: IReactorTime,
         gzip_threshold: int,
+        coded: CodedFiles,
         counts: WebCounts,
     ) -> None:
         """Make a sender of files.
 
         :param threads: where reads run that may wait for a disk.
-        :param coders: where compression runs; its size bounds how much of it goes on at once.
         :param gzip_threshold: largest size that is compressed, bytes; 0 compresses nothing.
+        :param coded: sends what is compressed.
         """
         self._threads = threads
-        self._coders = coders
+        self._coded = coded
         self._clock = clock
         self._counts = counts
         self.gzip_threshold = gzip_threshold
@@ -117,7 +117,8 @@ class Files:
             request.responseHeaders.removeHeader(b"content-type")
             return b""
         if coding:
-            return await self._send_coded(request, reading.opened)
+            await self._coded.answer(request, reading.opened, reading.content)
+            return b""
         ranges = _ranges(request, tag, found) if ranged else None
         if ranges is None:
             return await self._send_whole(request, reading)
@@ -141,15 +142,6 @@ class Files:
             request.responseHeaders.removeHeader(b"content-security-policy")
         if flag(request, b"download"):
             request.setHeader(b"content-disposition", disposition(name))
-
-    async def _send_coded(self, request: StreamingRequest, opened: Opened) -> bytes:
-        request.setHeader(b"content-encoding", b"gzip")
-        if request.method == b"HEAD":
-            return b""
-        source = GzipBlocks(fd=opened.fd, length=opened.stat.st_size, threads=self._coders)
-        with self._counts.transfer():
-            await send(request, source, clock=self._clock)
-        return b""
 
     async def _send_whole(self, request: StreamingRequest, reading: Reading) -> bytes:
         size = reading.opened.stat.st_size

@@ -9,6 +9,7 @@ from zope.interface import classImplements
 from peerstor.access.keyring import Keyring
 from peerstor.access.shares.links import ShareLinks
 from peerstor.access.throttle import Throttle
+from peerstor.cache.store import Cache
 from peerstor.config.live import LiveSettings
 from peerstor.daemon.loopdelay import LoopDelay
 from peerstor.http.body import BodyStream
@@ -21,6 +22,7 @@ from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
 from peerstor.web.assets import AssetsFace
 from peerstor.web.authentication import Authentication
+from peerstor.web.coded import CodedFiles
 from peerstor.web.cors import Cors
 from peerstor.web.counts import WebCounts
 from peerstor.web.errors import Errors
@@ -61,6 +63,7 @@ def build_root(
     reads: IThreads,
     lists: IThreads,
     coders: IThreads,
+    cache: Cache | None,
     clock: IReactorTime,
     wall: Callable[[], float],
     listeners: Sequence[IChangeListener],
@@ -79,6 +82,7 @@ def build_root(
     :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
     :param lists: where folders are listed.
     :param coders: where answers are compressed.
+    :param cache: keeps what was compressed; None to compress everything anew.
     :param wall: the time, seconds since the epoch.
     :param audit: told of what isn't a change of the tree: who signs in, what is shared.
     :param counts: where requests are counted, and whoever sees the figures reads them; the site counts their ends.
@@ -103,12 +107,13 @@ def build_root(
     guard = Guard(access=authentication, errors=errors, links=links)
     keyring.on_change.append(guard.cut_ended)
     cors = Cors(settings.cors, closed=lambda: keyring.any)
-    plain_files = Files(threads=reads, coders=coders, clock=clock, gzip_threshold=0, counts=counts)
+    coded = CodedFiles(threads=reads, coders=coders, clock=clock, counts=counts, cache=cache)
+    plain_files = Files(threads=reads, clock=clock, gzip_threshold=0, coded=coded, counts=counts)
     files = Files(
         threads=reads,
-        coders=coders,
         clock=clock,
         gzip_threshold=_gzip_threshold(settings),
+        coded=coded,
         counts=counts,
     )
     listings = Listings(sandbox=sandbox, threads=lists, pages=pages)

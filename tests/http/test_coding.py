@@ -7,6 +7,7 @@ import resource
 import tempfile
 import tracemalloc
 import zlib
+from typing import Any
 from unittest import mock
 
 from hypothesis import given
@@ -18,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.http import coding
 from peerstor.http.blocks import TransferStopped, send
-from peerstor.http.coding import SLICE, GzipBlocks, compressible, negotiate
+from peerstor.http.coding import SLICE, Gzip, GzipBlocks, compressible, gzipped, negotiate
 from peerstor.http.spans import FileShrank
 from tests.fakes import HeldThreads, ImmediateThreads
 from tests.http.streams import FillingTransport
@@ -96,6 +97,29 @@ class Negotiation(SynchronousTestCase):
                 self.assertFalse(compressible(media_type))
 
 
+class Copied:
+    """Takes what is coded as well; remembers how that ended."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.ends: list[str] = []
+
+    @property
+    def over(self) -> bool:
+        return bool(self.ends)
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def keep(self, fd: int) -> None:
+        os.fstat(fd)
+        self.ends.append("kept")
+
+    def abandon(self) -> None:
+        if not self.ends:
+            self.ends.append("abandoned")
+
+
 class Compression(SynchronousTestCase):
     """`GzipBlocks`, with both libraries."""
 
@@ -105,14 +129,17 @@ class Compression(SynchronousTestCase):
         self.fd = self.file.fileno()
         self.clock = Clock()
 
+    def blocks(self, length: int, threads: Any = None, copy: Copied | None = None) -> GzipBlocks:
+        """Give the source of the file's first bytes, coded."""
+        gzip = Gzip(fd=self.fd, length=length, copy=None if copy is None else lambda: copy)
+        return GzipBlocks(gzip, threads=ImmediateThreads() if threads is None else threads)
+
     def sent(self, content: bytes, length: int | None = None) -> bytes:
         """Send a file of this content and return what arrived."""
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, content, 0)
         transport = StringTransport()
-        source = GzipBlocks(
-            fd=self.fd, length=len(content) if length is None else length, threads=ImmediateThreads()
-        )
+        source = self.blocks(len(content) if length is None else length)
         done = send(transport, source, clock=self.clock)
         while transport.producer is not None:
             self.clock.advance(0)
@@ -146,7 +173,7 @@ class Compression(SynchronousTestCase):
         """A file truncated under the transfer ends it without the end of the gzip stream."""
         os.pwrite(self.fd, os.urandom(SLICE * 4), 0)
         transport = FillingTransport(mark=1)
-        source = GzipBlocks(fd=self.fd, length=SLICE * 4, threads=ImmediateThreads())
+        source = self.blocks(SLICE * 4)
         done = send(transport, source, clock=self.clock)
         os.ftruncate(self.fd, SLICE * 2 + 5)
         while transport.producer is not None:
@@ -169,22 +196,26 @@ class Compression(SynchronousTestCase):
         self.patch(os, "pread", pread)
         threads = HeldThreads()
         transport = FillingTransport(mark=10**9)
-        done = send(transport, GzipBlocks(fd=self.fd, length=SLICE * 3, threads=threads), clock=self.clock)
+        done = send(transport, self.blocks(SLICE * 3, threads), clock=self.clock)
         self.assertEqual((reads, len(threads.waiting)), ([], 1))
         threads.release()
         self.assertEqual((reads, len(threads.waiting)), ([SLICE], 1))
+        self.assertFalse(transport.value() == b"")
         threads.release_all()
         self.successResultOf(done)
         self.assertEqual(reads, [SLICE] * 3)
 
     def test_nothing_is_compressed_for_a_full_client(self) -> None:
-        """Behind a paused consumer no slice is taken."""
-        os.pwrite(self.fd, os.urandom(SLICE * 3), 0)
+        """Behind a paused consumer one slice is made in advance, and no second one."""
+        os.pwrite(self.fd, os.urandom(SLICE * 4), 0)
         threads = HeldThreads()
         transport = FillingTransport(mark=1)
-        send(transport, GzipBlocks(fd=self.fd, length=SLICE * 3, threads=threads), clock=self.clock)
+        send(transport, self.blocks(SLICE * 4, threads), clock=self.clock)
         threads.release()
-        self.assertEqual((bool(transport.value()), threads.waiting), (True, []))
+        first = len(transport.value())
+        self.assertEqual((first > 0, len(threads.waiting)), (True, 1))
+        threads.release()
+        self.assertEqual((len(transport.value()), threads.waiting), (first, []))
         transport.drain()
         self.assertEqual(len(threads.waiting), 1)
 
@@ -193,21 +224,59 @@ class Compression(SynchronousTestCase):
         os.pwrite(self.fd, b"\0" * SLICE * 3, 0)
         threads = HeldThreads()
         transport = FillingTransport()
-        done: Deferred[None] = send(
-            transport, GzipBlocks(fd=self.fd, length=SLICE * 3, threads=threads), clock=self.clock
-        )
+        done: Deferred[None] = send(transport, self.blocks(SLICE * 3, threads), clock=self.clock)
         transport.lose()
         self.assertNoResult(done)
         threads.release_all()
         self.failureResultOf(done, TransferStopped)
         self.assertEqual(transport.value(), b"")
 
+    def test_copy(self) -> None:
+        """All that is sent goes to the copy as well, which hears of the end; in one go it would be the same."""
+        content = b"all work and no play " * 9000
+        os.pwrite(self.fd, content, 0)
+        copy, transport = Copied(), StringTransport()
+        done = send(transport, self.blocks(len(content), copy=copy), clock=self.clock)
+        self.clock.pump([0] * 20)
+        self.successResultOf(done)
+        self.assertEqual((copy.data, copy.ends), (transport.value(), ["kept"]))
+        self.assertEqual(copy.data, gzipped(content))
+
+    def test_copy_of_a_part(self) -> None:
+        """A copy of what wasn't sent to its end is abandoned, in a thread: client gone, file shrunk."""
+        os.pwrite(self.fd, os.urandom(SLICE * 3), 0)
+        threads, copy, transport = HeldThreads(), Copied(), FillingTransport()
+        done: Deferred[None] = send(transport, self.blocks(SLICE * 3, threads, copy), clock=self.clock)
+        threads.release()
+        transport.lose()
+        self.assertEqual((copy.ends, len(threads.waiting)), ([], 1))
+        threads.release_all()
+        self.failureResultOf(done, TransferStopped)
+        self.assertEqual(copy.ends, ["abandoned"])
+        copy = Copied()
+        done = send(StringTransport(), self.blocks(SLICE * 4, copy=copy), clock=self.clock)
+        self.clock.pump([0] * 20)
+        self.failureResultOf(done, FileShrank)
+        self.assertEqual(copy.ends, ["abandoned"])
+
+    def test_nothing_stays_open(self) -> None:
+        """However it ends, no descriptor is left, and the caller's own is untouched."""
+        os.pwrite(self.fd, os.urandom(SLICE * 3), 0)
+        before = os.listdir("/proc/self/fd")
+        for length, lost in ((SLICE * 3, False), (SLICE * 9, False), (SLICE * 3, True)):
+            transport = FillingTransport(mark=10**9)
+            done = send(transport, self.blocks(length), clock=self.clock)
+            if lost:
+                transport.lose()
+            self.clock.pump([0] * 20)
+            done.addErrback(lambda failure: failure.trap(FileShrank, TransferStopped))
+            self.assertEqual(os.listdir("/proc/self/fd"), before)
+        os.fstat(self.fd)
+
     def test_a_read_that_fails(self) -> None:
         """A fault of the disk is the outcome."""
         self.patch(os, "pread", mock.Mock(side_effect=OSError(errno.EIO, "broken")))
-        done = send(
-            StringTransport(), GzipBlocks(fd=self.fd, length=5, threads=ImmediateThreads()), clock=self.clock
-        )
+        done = send(StringTransport(), self.blocks(5), clock=self.clock)
         self.assertEqual(self.failureResultOf(done, OSError).value.errno, errno.EIO)
 
     def test_memory_stays_flat(self) -> None:
@@ -239,7 +308,7 @@ class Compression(SynchronousTestCase):
 
     def sent_quietly(self, transport: StringTransport, length: int) -> None:
         """Send the file as it lies there."""
-        done = send(transport, GzipBlocks(fd=self.fd, length=length, threads=ImmediateThreads()), clock=self.clock)
+        done = send(transport, self.blocks(length), clock=self.clock)
         while transport.producer is not None:
             self.clock.advance(0)
         self.successResultOf(done)

@@ -1,10 +1,12 @@
 """The private folder, its lock, and how a storage is known again."""
 
+import errno
 import fcntl
 import os
 import shutil
 import signal
 import stat
+from typing import Any
 
 from peerstor.errors import StartupError, StorageUnavailable
 from peerstor.tree.private import PrivateFolder
@@ -21,10 +23,10 @@ class OpenTests(StorageCase):
 
     def test_made_for_its_owner_only(self) -> None:
         """Every folder in it is there at once, and nobody else may look into any, whatever the umask."""
-        for name in (b".peerstor", b".peerstor/parts", b".peerstor/trash"):
+        for name in (b".peerstor", b".peerstor/parts", b".peerstor/trash", b".peerstor/cache"):
             self.assertEqual(stat.S_IMODE(os.stat(self.at(name)).st_mode), 0o700, name)
         self.assertEqual(inode(self.private.fd), self.private.identity)
-        self.assertEqual(len(self.private.identities), 3)
+        self.assertEqual(len(self.private.identities), 4)
 
     def test_rights_are_mended(self) -> None:
         """A private folder that others could look into is closed to them."""
@@ -36,7 +38,9 @@ class OpenTests(StorageCase):
         """The id is random, the same at each start, and another for another storage."""
         self.assertRegex(self.private.instance_id, r"\A[0-9a-f]{32}\Z")
         self.assertEqual(self.open_again().instance_id, self.private.instance_id)
-        self.assertEqual(sorted(os.listdir(self.at(b".peerstor"))), [b"instance", b"lock", b"parts", b"trash"])
+        self.assertEqual(
+            sorted(os.listdir(self.at(b".peerstor"))), [b"cache", b"instance", b"lock", b"parts", b"trash"]
+        )
 
     def test_broken_instance_is_made_anew(self) -> None:
         """An id file without an id does not stay so."""
@@ -62,11 +66,28 @@ class OpenTests(StorageCase):
         self.fail_os("fchmod", 1)
         self.assertRaises(StartupError, PrivateFolder.open, self.root_fd)
 
+    def test_no_room_for_the_cache(self) -> None:
+        """A disk without room for one more folder is used all the same, without a cache."""
+        shutil.rmtree(self.at(b".peerstor/cache"))
+        real = os.mkdir
+
+        def mkdir(name: bytes, *arguments: Any, **named: Any) -> None:
+            if name == b"cache":
+                raise OSError(errno.ENOSPC, "full")
+            real(name, *arguments, **named)
+
+        self.patch(os, "mkdir", mkdir)
+        for _ in range(2):
+            again = self.open_again()
+            self.assertEqual((again.cache_fd, len(again.identities)), (-1, 3))
+        again.recognise(self.root_fd)
+        again.close()
+
     def test_closed_twice(self) -> None:
         """Closing once more closes nothing that has since got the same number."""
         again = self.open_again()
         again.close()
-        fds = [os.open(self.root, os.O_RDONLY) for _ in range(4)]
+        fds = [os.open(self.root, os.O_RDONLY) for _ in range(5)]
         again.close()
         for fd in fds:
             os.close(fd)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from typing import Any
 
 from attrs import frozen
@@ -14,6 +15,7 @@ from twisted.python.failure import Failure
 
 from peerstor.access.keyring import Keyring
 from peerstor.access.shares.links import ShareLinks
+from peerstor.cache.store import Cache
 from peerstor.config.live import LiveSettings
 from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.daemon.loopdelay import LoopDelay
@@ -31,7 +33,7 @@ from peerstor.web.changelog import ChangeLog
 from peerstor.web.counts import WebCounts
 from peerstor.web.errors import refusal_body
 from peerstor.web.site import build_root
-from tests.fakes import ImmediateThreads, KeptAudit
+from tests.fakes import ImmediateThreads, KeptAudit, roomy
 from tests.http.wire import Wire
 from tests.lanes import FAST_LANES
 
@@ -65,6 +67,13 @@ class House:
         self.private = PrivateFolder.open(fd, storage=os.fsencode(self.storage))
         os.close(fd)
         self.sandbox = Sandbox(os.fsencode(self.storage), private=self.private)
+        # In a minute from now every file has settled; `look` lets the cache begin.
+        self.cache = Cache(
+            dir_fd=self.private.cache_fd,
+            asked=self.settings.cache_size,
+            wall=lambda: time.time() + 60,
+            disk=roomy,
+        )
         trash = Trash(private=self.private, sandbox=self.sandbox)
         publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=False)
         self.audit = KeptAudit()
@@ -117,6 +126,7 @@ class House:
             reads=threads,
             lists=threads,
             coders=threads,
+            cache=self.cache if self.settings.fast_lanes else None,
             clock=self.clock,
             wall=lambda: self.wall,
             listeners=listeners,
