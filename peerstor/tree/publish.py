@@ -15,7 +15,7 @@ from peerstor.tree.naming import Check, Conflict, Intent, Namer, Order
 from peerstor.tree.paths import TreePath
 from peerstor.tree.placing import Part, copy_near, drop_copy, holds, lstat
 from peerstor.tree.sandbox import Opened, Sandbox
-from peerstor.tree.syncing import begin_writing, sync_data, sync_folder
+from peerstor.tree.syncing import DataSync, sync_data, sync_folder
 from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
 
@@ -71,14 +71,16 @@ class Publisher:
     except where the file system has no hard links.
     """
 
-    def __init__(self, *, sandbox: Sandbox, trash: Trash, fsync: bool) -> None:
+    def __init__(self, *, sandbox: Sandbox, trash: Trash, fsync: bool, data: DataSync | None = None) -> None:
         """Publish into `sandbox`.
 
         :param fsync: whether a change is on the disk before it counts as made.
+        :param data: how the data of several parts is synced.
         """
         self._sandbox = sandbox
         self._trash = trash
         self._fsync = fsync
+        self._data = data or DataSync()
         self._namer = Namer(sandbox=sandbox, trash=trash)
         self._turns = Turns()
 
@@ -157,15 +159,10 @@ class Publisher:
 
     def _sync_all(self, parts: Sequence[Part]) -> dict[int, Published | Exception]:
         """Sync several parts; gives the faults of those that failed, by their places."""
-        if self._fsync:
-            begin_writing([part.fd for part in parts])
-        failed: dict[int, Published | Exception] = {}
-        for index, part in enumerate(parts):
-            try:
-                self._sync_part(part)
-            except Exception as error:
-                failed[index] = error
-        return failed
+        if not self._fsync:
+            return {}
+        failed = enumerate(self._data.sync([part.fd for part in parts]))
+        return {index: fault_at(error, parts[index].fd) for index, error in failed if error is not None}
 
     def _publish_in(self, folder: Opened, wishes: Mapping[int, Wish]) -> dict[int, Published | Exception]:
         """Publish parts that are synced in one folder."""

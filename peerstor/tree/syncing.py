@@ -1,12 +1,10 @@
 """Bringing files to the disk."""
 
-import ctypes
 import errno
 import os
 from collections.abc import Sequence
 
-_WRITE = 2  # SYNC_FILE_RANGE_WRITE
-_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)  # Linux only
+from peerstor.tree.aio import AT_ONCE, Syncs, Unavailable
 
 
 def sync_data(fd: int) -> None:
@@ -25,12 +23,43 @@ def sync_folder(fd: int) -> None:
             raise
 
 
-def begin_writing(fds: Sequence[int]) -> None:
-    """Have the kernel begin to write several files, so that the sync of the first waits for all of them at once.
+class DataSync:
+    """Syncs the data of several files at once, where the system can, else one by one. Blocks; for any thread."""
 
-    Only a hint: whether the bytes got there, the sync of each says. It is this instead of one `syncfs` because
-    that would wait for whatever else anybody has written to the disk, and fail for all where one fails.
-    """
-    if _sync_file_range is not None and len(fds) > 1:
-        for fd in fds:
-            _sync_file_range(fd, ctypes.c_int64(0), ctypes.c_int64(0), _WRITE)
+    def __init__(self, syncs: Syncs | None = None) -> None:
+        """Make one.
+
+        :param syncs: how several are synced at once.
+        """
+        self._syncs = syncs or Syncs()
+
+    def sync(self, fds: Sequence[int]) -> list[OSError | None]:
+        """Bring the size and bytes of each file to the disk.
+
+        :return: for each what kept it from getting there.
+        """
+        outcomes: list[OSError | None] = []
+        for begin in range(0, len(fds), AT_ONCE):
+            outcomes += self._sync(fds[begin : begin + AT_ONCE])
+        return outcomes
+
+    def _sync(self, fds: Sequence[int]) -> list[OSError | None]:
+        if len(fds) > 1:
+            try:
+                outcomes = self._syncs.sync(fds)
+            except Unavailable:
+                pass
+            else:
+                return [
+                    _sync_one(fd) if outcome is not None and outcome.errno == errno.EAGAIN else outcome
+                    for fd, outcome in zip(fds, outcomes, strict=True)
+                ]
+        return [_sync_one(fd) for fd in fds]
+
+
+def _sync_one(fd: int) -> OSError | None:
+    try:
+        sync_data(fd)
+    except OSError as error:
+        return error
+    return None

@@ -14,8 +14,10 @@ from peerstor.errors import (
     PreconditionFailed,
     StorageUnavailable,
 )
+from peerstor.tree.aio import Syncs, Unavailable
 from peerstor.tree.folders import Folders
-from peerstor.tree.publish import Conflict, Part, Published, Wish
+from peerstor.tree.publish import Conflict, Part, Published, Publisher, Wish
+from peerstor.tree.syncing import DataSync
 from tests.tree.scaffold import path
 from tests.tree.test_crashes import CrashCase, Life
 from tests.tree.test_publish import PublishCase
@@ -118,6 +120,16 @@ class OutcomeTests(TogetherCase):
 class DiskTests(TogetherCase):
     """The order of what happens on the disk, and disks that refuse."""
 
+    def one_by_one(self) -> None:
+        """Sync as on a system that can't sync several at once."""
+
+        class Without(Syncs):
+            def sync(self, fds: Any) -> Any:
+                raise Unavailable
+
+        data = DataSync(Without())
+        self.publisher = Publisher(sandbox=self.sandbox, trash=self.trash, fsync=True, data=data)
+
     def test_order(self) -> None:
         """Every file's data is on the disk before it has its name, every name before the folder is synced, once."""
         seen: list[tuple[str, Any]] = []
@@ -131,6 +143,7 @@ class DiskTests(TogetherCase):
 
             self.patch(os, name, call)
 
+        self.one_by_one()
         noted("fdatasync", lambda fd: os.pread(fd, 10, 0))
         noted("fsync", lambda fd: os.path.basename(os.readlink(b"/proc/self/fd/%d" % fd)))
         noted("link", lambda source, name: name)
@@ -148,6 +161,7 @@ class DiskTests(TogetherCase):
         """A file whose data didn't reach the disk gets no name; the others do."""
         wishes = [self.wish(f"/{number}", b"%d" % number) for number in range(3)]
         bad = wishes[1].part.fd
+        self.one_by_one()
         self.fail_os("fdatasync", errno.EIO, when=lambda fd: fd == bad)
         _, failed, _ = self.together(*wishes)
         self.assertEqual(failed, StorageUnavailable)
