@@ -5,7 +5,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +35,19 @@ class IByteSource(Interface):
 
         :return: a Deferred with the count of bytes at a true end; it fails when the bytes end before that. What
             was written until then stays valid: it is a prefix.
+        """
+
+
+class IViewConsumer(IConsumer):
+    """A consumer that takes bytes where they lie, without an object being made of them."""
+
+    direct: bool = Attribute("""Whether views are welcome at this moment: writing one costs next to no time.""")
+
+    def write_through(data: memoryview) -> None:  # noqa: N805
+        """Take the next bytes, as `write` does; the two may alternate.
+
+        :param data: good only during the call: other bytes will lie there. Where `direct` is not so, they are
+            copied.
         """
 
 

@@ -19,13 +19,16 @@ from peerstor.daemon.threads import Threads
 from peerstor.errors import QuotaExceeded
 from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormReader
-from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
+from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads, IViewConsumer
+from peerstor.uploads.sink import Sink
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.shares.metered import Metered
 from tests.fakes import HeldThreads, ImmediateThreads, KeptAudit
 from tests.http.test_channel import Collector, head
+from tests.http.test_intake import ViewCollector
 from tests.http.wire import Plain
 from tests.uploads.scaffold import Source
+from tests.uploads.test_sink import Memory
 
 
 class ThreadsContract:
@@ -257,6 +260,69 @@ class MeteredTests(SourceContract, SynchronousTestCase):
         push(b"8901")
         self.failureResultOf(done, QuotaExceeded)
         self.assertEqual(collector.data, b"1234567")
+
+
+class ViewConsumerContract:
+    """What a consumer that takes views promises."""
+
+    def begin(self) -> tuple[Any, Callable[[], bytes]]:
+        """Give one to which a producer is registered, and what tells all that it took."""
+        raise NotImplementedError
+
+    def test_provides(self) -> None:
+        """It has what it needs to be one."""
+        verifyObject(IViewConsumer, self.begin()[0])
+
+    def test_views_and_bytes(self) -> None:
+        """Both arrive in the order in which they came."""
+        consumer, taken = self.begin()
+        for piece in (b"ab", memoryview(b"cd"), b"ef", memoryview(b""), memoryview(b"g")):
+            (consumer.write_through if isinstance(piece, memoryview) else consumer.write)(piece)
+        self.assertEqual(taken(), b"abcdefg")  # type: ignore[attr-defined]
+
+    def test_view_is_good_during_the_call_only(self) -> None:
+        """Nothing of it is looked at afterwards, whether views are welcome or not."""
+        consumer, taken = self.begin()
+        room = bytearray(4)
+        for piece in (b"abcd", b"efgh"):
+            room[:] = piece
+            consumer.write_through(memoryview(room))
+        room[:] = b"----"
+        self.assertEqual(taken(), b"abcdefgh")  # type: ignore[attr-defined]
+
+
+class ViewCollectorTests(ViewConsumerContract, SynchronousTestCase):
+    """The stand-in that the tests of bodies use."""
+
+    def begin(self) -> Any:
+        collector = ViewCollector()
+        collector.registerProducer(Source(), True)
+        return collector, lambda: collector.data
+
+
+class SinkTests(ViewConsumerContract, SynchronousTestCase):
+    """What writes to part files, on a disk that is quick."""
+
+    local = True
+
+    def begin(self) -> Any:
+        part, source, threads = Memory(), Source(), HeldThreads()
+        part.local = self.local
+        sink = Sink(part=part, position=0, threads=threads, clock=Clock())
+        Deferred.fromCoroutine(sink.take(source))
+
+        def taken() -> bytes:
+            source.end()
+            threads.release_all()
+            return bytes(part.data)
+
+        return sink, taken
+
+
+class RemoteSinkTests(SinkTests):
+    """The same where the disk may be slow."""
+
+    local = False
 
 
 class ListenerTests(SynchronousTestCase):

@@ -1,7 +1,7 @@
 """A request's body as a push producer that begins paused."""
 
 from enum import Enum, auto
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer
@@ -27,6 +27,17 @@ class BodyTooLarge(Exception):
     def __init__(self, maximum: int) -> None:
         super().__init__(maximum)
         self.maximum = maximum
+
+
+class ViewConsumer(Protocol):
+    """What a consumer may have beside `IConsumer`: it takes bytes without an object being made of them."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether views are welcome at this moment."""
+
+    def write_through(self, data: memoryview) -> None:
+        """Take the next bytes, as `write` does; the view is good only during the call."""
 
 
 class Hold(Enum):
@@ -55,8 +66,8 @@ class BodyStream:
     """The bytes of one request's body, delivered to one consumer as they arrive.
 
     The socket is read only while there is no hold. A hold isn't instant: one read (64 KiB on TCP, a TLS record
-    set) may still arrive, and is kept until somebody listens. After its end the stream never touches the
-    connection, which may by then be reading the next pipelined request.
+    set; 1 MiB where views are welcome) may still arrive, and is kept until somebody listens. After its end the
+    stream never touches the connection, which may by then be reading the next pipelined request.
     """
 
     def __init__(self, flow: Flow | None, *, length: int | None) -> None:
@@ -73,6 +84,7 @@ class BodyStream:
         self._early: list[bytes] = []
         self._failure: Failure | None = None
         self._consumer: IConsumer | None = None
+        self._views: ViewConsumer | None = None
         self._done: Deferred[int] | None = None
         self._taken = False
         self._discarding = False
@@ -96,6 +108,16 @@ class BodyStream:
             return 0
         return None if self.length is None else self.length - self.received
 
+    @property
+    def takes_views(self) -> bool:
+        """Whether its consumer is one that takes views at all, and its length is known."""
+        return self._views is not None and self.length is not None
+
+    @property
+    def direct(self) -> bool:
+        """Whether views are welcome at this moment."""
+        return self._views is not None and self._views.direct and self._flow is not None
+
     # For whoever wants the body.
 
     def deliver(self, consumer: IConsumer, maximum: int | None = None) -> Deferred[int]:
@@ -117,6 +139,7 @@ class BodyStream:
             self._finish(Failure(BodyTooLarge(maximum)))
             return done
         self._consumer = consumer
+        self._views = cast(ViewConsumer, consumer) if hasattr(consumer, "write_through") else None
         consumer.registerProducer(self, True)
         early, self._early = self._early, []
         for piece in early:
@@ -174,14 +197,17 @@ class BodyStream:
         if not self._holds:
             self._flow.body_released()
 
-    def data(self, piece: bytes) -> None:
-        """Take bytes that arrived."""
+    def data(self, piece: bytes | memoryview) -> None:
+        """Take bytes that arrived.
+
+        :param piece: a view, good only during the call, where `direct` says so; else bytes.
+        """
         self.received += len(piece)
         if self._discarding:
             return
         if self._consumer is None:
             if not self._taken:
-                self._early.append(piece)
+                self._early.append(bytes(piece))
             return
         self._pass_on(piece)
 
@@ -203,21 +229,24 @@ class BodyStream:
         self._flow = None
         self._holds.clear()
 
-    def _pass_on(self, piece: bytes) -> None:
+    def _pass_on(self, piece: bytes | memoryview) -> None:
         if self._consumer is None:
             return
         self._delivered += len(piece)
         if self._maximum is not None and self._delivered > self._maximum:
             self._finish(Failure(BodyTooLarge(self._maximum)))
             return
-        self._consumer.write(piece)
+        if self._views is not None and isinstance(piece, memoryview):
+            self._views.write_through(piece)
+        else:
+            self._consumer.write(bytes(piece))
 
     def _finish(self, failure: Failure | None) -> None:
         """End the delivery, if one is under way."""
         if self._done is None:
             return
         done, self._done = self._done, None
-        consumer, self._consumer = self._consumer, None
+        consumer, self._consumer, self._views = self._consumer, None, None
         # Nobody listens any more; the answer decides what becomes of the rest.
         self.hold(Hold.UNHEARD)
         if consumer is not None:

@@ -20,6 +20,7 @@ from peerstor.http.body import BodyStream, Hold
 from peerstor.http.chunks import BoundedChunks
 from peerstor.http.clients import LOCAL, client_address
 from peerstor.http.deadline import Deadline
+from peerstor.http.intake import Intake
 from peerstor.http.outflow import unsent
 from peerstor.http.outright import emptied, send
 from peerstor.http.progress import Progress, Verdict
@@ -61,6 +62,7 @@ class StreamingChannel(HTTPChannel):
         self.continue_sent = False
         self._phase = Phase.HEAD
         self._body: BodyStream | None = None
+        self._intake: Intake | None = None
         self._paused = False
         self._heard_all = False
         self._written = 0
@@ -89,6 +91,7 @@ class StreamingChannel(HTTPChannel):
         """Let go of everything."""
         self._deadline.clear()
         self._body = None
+        self._end_intake()
         super().connectionLost(reason)
         self.site.forget(self)
 
@@ -290,6 +293,7 @@ class StreamingChannel(HTTPChannel):
         if self._body is not None:
             # What held the body must not hold the next request.
             self._body = None
+            self._end_intake()
             self._resume()
         super().allContentReceived()
 
@@ -302,6 +306,24 @@ class StreamingChannel(HTTPChannel):
             self.continue_sent = True
             if not request.body.received:
                 self._send100Continue()
+        if self.site.lanes and request.body.takes_views and Intake.suits(self.transport):
+            self._intake = Intake(
+                transport=self.transport, basin=self.site.basin, body=request.body, arrived=self._body_arrived
+            )
+
+    def _body_arrived(self, view: memoryview) -> None:
+        """Take bytes of the body that came past the decoder, and have the decoder tell of the end."""
+        decoder: Any = self._transferDecoder
+        decoder.contentLength -= len(view)
+        self.requests[0].handleContentChunk(view)
+        if self._body is not None and not self._body.remaining:
+            self.rawDataReceived(b"")
+        self.body_held()
+
+    def _end_intake(self) -> None:
+        if self._intake is not None:
+            self._intake.give_back()
+            self._intake = None
 
     def body_held(self) -> None:
         """Stop reading, once the first bytes of a body are there that nobody may take yet.
@@ -418,6 +440,7 @@ class StreamingChannel(HTTPChannel):
             self.requests.remove(request)
             request.refused(status)
         self._body = None
+        self._end_intake()
         if begun:
             self.abort()
             return

@@ -82,7 +82,7 @@ class StreamingRequest(Request):
         self.body = BodyStream(self.channel, length=length)
         self.expects_continue = expects_continue
 
-    def handleContentChunk(self, data: bytes) -> None:
+    def handleContentChunk(self, data: bytes | memoryview) -> None:
         """Pass on what the channel decoded."""
         self.channel.site.received += len(data)
         self.body.data(data)

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from peerstor.http.basin import Basin
 from peerstor.http.repeats import Repeats
 from peerstor.http.timeouts import Timeouts
 
@@ -31,6 +32,7 @@ class House(Protocol):
     received: int
     sent: int
     lanes: bool
+    basin: Basin
     repeats: Repeats | None
 
     @property

@@ -10,6 +10,7 @@ from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from peerstor.http.basin import Basin
 from peerstor.http.channel import StreamingChannel
 from peerstor.http.clients import LOCAL, UNKNOWN
 from peerstor.http.phrases import phrase
@@ -72,6 +73,7 @@ class StreamingSite(Site):
         self.received = 0
         self.sent = 0
         self.lanes = lanes
+        self.basin = Basin()
         self.repeats = repeats if lanes else None
         self._refusal_body = refusal_body
         self._log = log

@@ -11,6 +11,7 @@ from peerstor.interfaces import IByteSource, IThreads
 from peerstor.uploads.digests import Checks, Digest
 from peerstor.uploads.disk import Disk, disk_fault
 from peerstor.uploads.ledger import Ledger
+from peerstor.uploads.pace import Pace
 from peerstor.uploads.shelf import Shelf
 from peerstor.uploads.sink import Hasher, Sink
 from peerstor.uploads.writers import Holder, Upload
@@ -49,8 +50,12 @@ class Appender:
         ledger_threads: IThreads,
         clock: IReactorTime,
         wall: Callable[[], float],
+        pace: Pace,
     ) -> None:
-        """Make an appender; the collaborators are those of `Engine`."""
+        """Make an appender; the collaborators are those of `Engine`.
+
+        :param pace: shared by all that write.
+        """
         self._shelf = shelf
         self._ledger = ledger
         self._disk = disk
@@ -58,6 +63,7 @@ class Appender:
         self._ledger_threads = ledger_threads
         self._clock = clock
         self._wall = wall
+        self._pace = pace
 
     async def take(self, holder: Holder, upload: Upload, chunk: Chunk) -> None:
         """Take a chunk. Where nothing is said of its digest, each byte counts as soon as it is in the file.
@@ -120,6 +126,7 @@ class Appender:
             clock=self._clock,
             hasher=hasher,
             limit=chunk.limit,
+            pace=self._pace,
             progress=progress,
         )
 

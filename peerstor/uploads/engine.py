@@ -24,6 +24,7 @@ from peerstor.uploads.finishing import Finisher
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.loading import REMEMBER, Loader
 from peerstor.uploads.oneshot import Receiver
+from peerstor.uploads.pace import Pace
 from peerstor.uploads.parts import PartStore
 from peerstor.uploads.records import Completed, Record, Stated, UploadKey
 from peerstor.uploads.resumable import Resumable
@@ -84,6 +85,7 @@ class Engine:
             keeps a slow disk's syncs from holding writes up.
         """
         self.counts = UploadCounts()
+        pace = Pace(clock=clock)
         self._ledger = ledger
         self._ledger_threads = ledger_threads
         self._wall = wall
@@ -122,6 +124,7 @@ class Engine:
                 ledger_threads=ledger_threads,
                 clock=clock,
                 wall=wall,
+                pace=pace,
             ),
             finisher=Finisher(
                 disk=self._disk, ledger=ledger, parts=parts, publisher=publisher, shelf=self._shelf, wall=wall
@@ -144,6 +147,7 @@ class Engine:
             clock=clock,
             max_upload=max_upload,
             counts=self.counts,
+            pace=pace,
         )
         self._upkeep = (LoopingCall(self._tidy), LoopingCall(self._expire_now))
         for loop in self._upkeep:

@@ -18,6 +18,7 @@ from peerstor.uploads.digests import Checks, Digest
 from peerstor.uploads.disk import Disk, disk_fault
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.marks import SyncedMark
+from peerstor.uploads.pace import Pace
 from peerstor.uploads.parts import OpenPart, PartStore, new_id
 from peerstor.uploads.records import Completed
 from peerstor.uploads.sink import Sink
@@ -45,8 +46,12 @@ class Receiver:
         clock: IReactorTime,
         max_upload: int | None,
         counts: UploadCounts,
+        pace: Pace,
     ) -> None:
-        """Make a receiver; the collaborators are those of `Engine`."""
+        """Make a receiver; the collaborators are those of `Engine`.
+
+        :param pace: shared by all that write.
+        """
         self._ledger = ledger
         self._parts = parts
         self._publisher = publisher
@@ -57,6 +62,7 @@ class Receiver:
         self._clock = clock
         self.max_upload = max_upload
         self._counts = counts
+        self._pace = pace
 
     async def receive(
         self,
@@ -138,6 +144,7 @@ class Receiver:
             clock=self._clock,
             hasher=checks if digests else hasher,
             limit=self.max_upload,
+            pace=self._pace,
             progress=(lambda offset: None) if mark is None else mark.written,
         )
         holder.writes(sink)

@@ -13,6 +13,7 @@ from peerstor.tree.faults import FULL
 from peerstor.tree.placing import near_name
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Part
+from peerstor.uploads.locality import Locality
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -44,13 +45,15 @@ class OpenPart:
 
     :ivar id: 32 hex digits.
     :ivar beside: whether it lies beside its target instead of in the private folder.
+    :ivar local: whether its file system is on this machine.
     :ivar part: the same for `Publisher`.
     """
 
-    def __init__(self, *, part_id: str, beside: bool, part: Part, pwrite: Callable[..., int]) -> None:
+    def __init__(self, *, part_id: str, beside: bool, local: bool, part: Part, pwrite: Callable[..., int]) -> None:
         """Take over the descriptors of `part` (`dir_fd` only where the part lies beside its target)."""
         self.id = part_id
         self.beside = beside
+        self.local = local
         self.part = part
         self._pwrite = pwrite
         self._named = False
@@ -144,6 +147,7 @@ class PartStore:
         self._private = private
         self._spare = spare
         self._pwrite = pwrite if spare is None else _yielded(pwrite, spare)
+        self._locality = Locality()
         # Whatever is open: a sweep leaves it alone.
         self._own: set[str] = set()
 
@@ -251,7 +255,8 @@ class PartStore:
                 os.close(dir_fd)
                 raise
         part = Part(dir_fd=dir_fd, name=name, fd=fd)
-        return OpenPart(part_id=part_id, beside=beside, part=part, pwrite=self._pwrite)
+        local = self._locality.of(fd)
+        return OpenPart(part_id=part_id, beside=beside, local=local, part=part, pwrite=self._pwrite)
 
 
 def _unlink(name: bytes, dir_fd: int) -> bool:

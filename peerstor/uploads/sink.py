@@ -2,25 +2,26 @@
 
 import errno
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IConsumer, IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from peerstor.errors import BodyCut, Fault, TooLarge
-from peerstor.interfaces import IByteSource, IThreads
+from peerstor.interfaces import IByteSource, IThreads, IViewConsumer
+from peerstor.uploads.pace import Pace
 
 _log = Logger()
 
 HIGH = 1024 * 1024
 """Bytes held (waiting or being written) at which the producer is paused: the memory that one upload may cost."""
 
-LOW = 256 * 1024
-"""Bytes held at which it is resumed: one batch, so that the socket is read while the last batch is written."""
+LOW_SHARE = 4
+"""It is resumed at so small a part of that: one batch, so that the socket is read while the last is written."""
 
 BATCH = 256 * 1024
 """Bytes per visit to a thread: fewer would spend the time on hops, more would leave the socket idle."""
@@ -37,19 +38,24 @@ a stale one has nothing in memory."""
 class Hasher(Protocol):
     """A running digest, or several."""
 
-    def update(self, data: bytes | bytearray, /) -> object:
+    def update(self, data: bytes | bytearray | memoryview, /) -> object:
         """Take the next bytes."""
 
 
 class Writes(Protocol):
-    """Where the bytes go: a part file."""
+    """Where the bytes go: a part file.
+
+    :ivar local: whether its file system is on this machine.
+    """
+
+    local: bool
 
     def write(self, data: memoryview, position: int) -> int:
-        """Write at an explicit position, in a thread; answers with how many bytes were taken. Raises OSError."""
+        """Write at an explicit position; answers with how many bytes were taken. Blocks. Raises OSError."""
 
 
 def _write(
-    part: Writes, data: bytes | bytearray, position: int, hasher: Hasher | None
+    part: Writes, data: bytes | bytearray | memoryview, position: int, hasher: Hasher | None
 ) -> tuple[int, OSError | None]:
     """Write a batch, as far as it goes, and take into the digest exactly what was written. Blocks."""
     view, done, error = memoryview(data), 0, None
@@ -66,9 +72,12 @@ def _write(
     return done, error
 
 
-@implementer(IConsumer)
+@implementer(IViewConsumer)
 class Sink:
     """Writes what one source delivers behind what a part file already holds.
+
+    Views are written where they come, in the reactor's thread, for as long as that is quick; everything else is
+    kept and written in threads.
 
     Every byte that it has written is part of a prefix, however the delivery ends: a full disk, a cut connection,
     another writer.
@@ -85,6 +94,7 @@ class Sink:
         clock: IReactorTime,
         hasher: Hasher | None = None,
         limit: int | None = None,
+        pace: Pace | None = None,
         progress: Callable[[int], Deferred[None] | None] = lambda offset: None,
     ) -> None:
         """Make a sink.
@@ -92,6 +102,7 @@ class Sink:
         :param position: offset in the file of the first byte to come.
         :param hasher: updated, in the thread, with what was written; None where the digest is made up for later.
         :param limit: the largest size, in bytes, that the file may reach: whatever lies beyond it is refused.
+        :param pace: shared with the other sinks; one of its own by default.
         :param progress: told of `written` after each batch; where it answers with a Deferred, the next batch waits
             for it.
         """
@@ -101,7 +112,9 @@ class Sink:
         self._clock = clock
         self._hasher = hasher
         self._limit = limit
+        self._pace = Pace(clock=clock) if pace is None else pace
         self._progress = progress
+        self._quick = part.local
         self._accepted = position
         self._waiting: deque[bytes | bytearray] = deque()
         self._sending = 0
@@ -129,14 +142,15 @@ class Sink:
         """
         begin = self.written
         self._heard = self._clock.seconds()
-        if self._reason is None:
-            maybeDeferred(source.deliver, self).addBoth(self._delivered)
         outcome: Exception | None = None
-        try:
-            await self._ended
-        except Exception as error:
-            outcome = error
-        await self.flush()
+        with self._pace.taking():
+            if self._reason is None:
+                maybeDeferred(source.deliver, self).addBoth(self._delivered)
+            try:
+                await self._ended
+            except Exception as error:
+                outcome = error
+            await self.flush()
         if self._error is not None:
             raise self._error
         if self._reason is not None:
@@ -166,7 +180,7 @@ class Sink:
     @property
     def silence(self) -> float:
         """Seconds since the client last gave anything; 0 while the wait is for the disk and not for the client."""
-        return 0.0 if self._held else self._clock.seconds() - self._heard
+        return 0.0 if self._held or self._paused else self._clock.seconds() - self._heard
 
     @property
     def over(self) -> bool:
@@ -191,11 +205,52 @@ class Sink:
         if self._reason is not None or not data:
             return
         self._heard = self._clock.seconds()
-        if self._limit is not None and self._accepted + len(data) > self._limit:
+        if self._too_large(len(data)):
+            assert self._limit is not None
             self._keep(data[: max(0, self._limit - self._accepted)])
             self.cut(TooLarge(self._limit))
             return
         self._keep(data)
+
+    def _too_large(self, length: int) -> bool:
+        return self._limit is not None and self._accepted + length > self._limit
+
+    # IViewConsumer
+
+    @property
+    def direct(self) -> bool:
+        """Whether views are written at once: the disk is quick, and nothing is on its way to it by a thread."""
+        return self._quick and self._reason is None and not self._busy and self._pace.quick
+
+    def write_through(self, data: memoryview) -> None:
+        """See `IViewConsumer`."""
+        if not self.direct or not data or self._too_large(len(data)):
+            self.write(bytes(data))
+            return
+        self._stop_lingering()
+        self._accepted += len(data)
+        error = self._write_here([*self._waiting, data])
+        self._waiting.clear()
+        if error is not None:
+            self._fail(error)
+            return
+        waiting = self._progress(self.written)
+        if waiting is not None:
+            self._busy = True
+            self._pause()
+            Deferred.fromCoroutine(self._follow(waiting)).addErrback(self._broke)
+
+    def _write_here(self, pieces: Sequence[bytes | bytearray | memoryview]) -> OSError | None:
+        """Write in the reactor's thread, and note how long that took."""
+        began, error = self._clock.seconds(), None
+        for piece in pieces:
+            count, error = _write(self._part, piece, self.written, self._hasher)
+            self.written += count
+            if error is not None:
+                break
+        self._heard = self._clock.seconds()
+        self._quick = self._pace.still_quick(self._heard - began)
+        return error
 
     # The buffer
 
@@ -212,16 +267,28 @@ class Sink:
         else:
             self._waiting.append(bytearray(data) if len(data) < SMALL else data)
         self._accepted += len(data)
-        if self._held >= HIGH and not self._paused and self._producer is not None:
+        if self._held >= self._high:
+            self._pause()
+        self._advance()
+
+    @property
+    def _high(self) -> int:
+        return min(HIGH, self._pace.share)
+
+    @property
+    def _batch(self) -> int:
+        return min(BATCH, self._high)
+
+    def _pause(self) -> None:
+        if not self._paused and self._producer is not None:
             self._paused = True
             self._producer.pauseProducing()
-        self._advance()
 
     def _advance(self) -> None:
         """Begin the next batch, if one is due and none is under way."""
         if self._busy or self._error is not None:
             return
-        if self._waiting and (self._flushing or self._held - self._sending >= BATCH):
+        if self._waiting and (self._flushing or self._held - self._sending >= self._batch):
             self._begin()
         elif self._waiting and self._lingering is None:
             self._lingering = self._clock.callLater(LINGER, self._lingered)
@@ -248,9 +315,16 @@ class Sink:
             self._sending = 0
             if error is not None:
                 raise error
-            wait = self._progress(self.written)
-            if wait is not None:
-                await wait
+            await self._follow(self._progress(self.written))
+        except OSError as failed:
+            self._fail(failed)
+            self._settle()
+
+    async def _follow(self, progress: Deferred[None] | None) -> None:
+        """Go on once nothing speaks against it any more."""
+        try:
+            if progress is not None:
+                await progress
         except OSError as failed:
             self._fail(failed)
         self._settle()
@@ -263,7 +337,7 @@ class Sink:
 
     def _settle(self) -> None:
         self._busy = False
-        if self._paused and self._held <= LOW and self._reason is None:
+        if self._paused and self._held <= self._high // LOW_SHARE and self._reason is None:
             self._paused = False
             if self._producer is not None:
                 self._producer.resumeProducing()

@@ -3,6 +3,7 @@
 import inspect
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.posixbase import _PollLikeMixin
 from twisted.internet.tcp import Connection, Server
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
@@ -106,6 +107,25 @@ class TwistedNames(SynchronousTestCase):
         """`outflow` adds up `dataBuffer`, `offset` and `_tempDataLen`."""
         self.assertLessEqual({"dataBuffer", "offset", "_tempDataLen"}, names_in(FileDescriptor.doWrite))
         self.assertTrue(issubclass(Server, FileDescriptor))
+
+    def test_reading(self) -> None:
+        """`intake` is found by the reactor as the transport's own `doRead`, reads `socket`, and minds `TLS`."""
+        self.assertIn("doRead", names_in(_PollLikeMixin._doReadOrWrite))
+        self.assertIn("socket", names_in(Connection.doRead))
+        self.assertIs(Server.doRead, Connection.doRead)
+        self.assertIs(Connection.TLS, False)
+        self.assertIn("doRead", names_in(Connection.abortConnection))
+
+    def test_identity_decoder(self) -> None:
+        """`contentLength` is what is still to come; at 0, even no bytes at all bring the end."""
+        pieces: list[bytes] = []
+        rest: list[bytes] = []
+        decoder = _IdentityTransferDecoder(5, pieces.append, rest.append)
+        decoder.dataReceived(b"ab")
+        self.assertEqual(decoder.contentLength, 3)
+        decoder.contentLength -= 3
+        decoder.dataReceived(b"")
+        self.assertEqual((pieces, rest), ([b"ab", b""], [b""]))
 
     def test_transport_protocol(self) -> None:
         """`firstbyte` puts another protocol in its place: whatever is read goes to the transport's `protocol`."""

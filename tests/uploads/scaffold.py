@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 from unittest import SkipTest
 
@@ -82,9 +82,13 @@ class Source:
 
 @implementer(IByteSource, IPushProducer)
 class Body:
-    """A body that is there at once, in pieces; it honours pauses and can be cut after its last byte."""
+    """A body that is there at once, in pieces; it honours pauses and can be cut after its last byte.
 
-    def __init__(self, data: bytes, *, piece: int = 65536, cut: bool = False) -> None:
+    :param views: which of the pieces, one after the other, it gives as views.
+    """
+
+    def __init__(self, data: bytes, *, piece: int = 65536, cut: bool = False, views: Iterable[bool] = ()) -> None:
+        self._views = iter(views)
         self._left = [data[at : at + piece] for at in range(0, len(data), piece)]
         self._size = len(data)
         self._cut = cut
@@ -113,7 +117,7 @@ class Body:
             return
         self._pushing = True
         while self._left and not self._paused and not self._done.called:
-            self._consumer.write(self._left.pop(0))
+            self._give(self._left.pop(0))
         self._pushing = False
         if not self._left and not self._done.called:
             self._consumer.unregisterProducer()
@@ -121,6 +125,14 @@ class Body:
                 self._done.errback(Failure(ConnectionLost()))
             else:
                 self._done.callback(self._size)
+
+    def _give(self, piece: bytes) -> None:
+        if next(self._views, False):
+            room = bytearray(piece)
+            self._consumer.write_through(memoryview(room))
+            room[:] = bytes(len(room))
+        else:
+            self._consumer.write(piece)
 
     def stopProducing(self) -> None:
         """See `IPushProducer`."""

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from peerstor.errors import BodyCut, Stopping, TooLarge
+from peerstor.uploads.pace import HELD_AT_MOST, REST, SLOW, STALLED_AT_MOST, Pace
 from peerstor.uploads.sink import BATCH, HIGH, LINGER, Sink
 from tests.fakes import HeldThreads, ImmediateThreads
 from tests.uploads.scaffold import Body, Source
@@ -21,6 +22,8 @@ from tests.uploads.scaffold import Body, Source
 
 class Memory:
     """A part file in memory that takes at most so many bytes a write, and so many in all."""
+
+    local = True
 
     def __init__(self, *, room: int = 1 << 30, taken: int = 1 << 30) -> None:
         self.data = bytearray()
@@ -193,6 +196,185 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
 
+class SlowMemory(Memory):
+    """A part file whose writes take so many seconds each, as its clock has it."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self._clock = clock
+
+    def write(self, data: memoryview, position: int) -> int:
+        self._clock.advance(self.seconds)
+        return super().write(data, position)
+
+
+class ViewTests(SynchronousTestCase):
+    """Views: written in the reactor's thread while that is quick."""
+
+    def setUp(self) -> None:
+        self.threads = HeldThreads()
+        self.clock = Clock()
+        self.part = SlowMemory(self.clock)
+        self.source = Source()
+
+    def take(self, **more: Any) -> tuple[Sink, "Deferred[int]"]:
+        source = more.pop("source", self.source)
+        more = {"part": self.part, "position": 0, "threads": self.threads, "clock": self.clock, **more}
+        sink = Sink(**more)
+        return sink, Deferred.fromCoroutine(sink.take(source))
+
+    def finish(self, taken: "Deferred[int]") -> int:
+        self.source.end()
+        self.threads.release_all()
+        return self.successResultOf(taken)
+
+    def test_at_once(self) -> None:
+        """A view is in the file, in the digest and in `written` when the call returns; no thread is borrowed."""
+        hasher, told = blake3(), list[int]()
+        sink, _ = self.take(hasher=hasher, progress=told.append)
+        self.assertTrue(sink.direct)
+        sink.write_through(memoryview(b"hello"))
+        self.assertEqual((bytes(self.part.data), sink.written, told), (b"hello", 5, [5]))
+        self.assertEqual(hasher.digest(), blake3(b"hello").digest())
+        self.assertEqual((self.threads.waiting, self.clock.getDelayedCalls()), ([], []))
+
+    def test_bytes_that_wait_go_first(self) -> None:
+        """What came as bytes and lingers is written before the view, with it."""
+        sink, _ = self.take()
+        self.source.send(b"ab")
+        sink.write_through(memoryview(b"cd"))
+        self.assertEqual((bytes(self.part.data), sink.written), (b"abcd", 4))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_not_behind_a_thread(self) -> None:
+        """While a thread writes what came before, a view is copied and waits its turn."""
+        sink, taken = self.take()
+        self.source.send(b"x" * BATCH)
+        self.assertFalse(sink.direct)
+        sink.write_through(memoryview(b"y"))
+        self.assertEqual(bytes(self.part.data), b"")
+        self.threads.release()
+        self.assertTrue(sink.direct)
+        sink.write_through(memoryview(b"z"))
+        self.assertEqual(bytes(self.part.data), b"x" * BATCH + b"yz")
+        self.finish(taken)
+
+    def test_slow_write(self) -> None:
+        """After one write that took too long, the rest of the upload goes to threads, a batch at a time."""
+        sink, taken = self.take()
+        self.part.seconds = SLOW
+        sink.write_through(memoryview(b"a"))
+        self.assertTrue(sink.direct)
+        self.part.seconds = SLOW + 0.001
+        sink.write_through(memoryview(b"b"))
+        self.assertFalse(sink.direct)
+        for _ in range(2):
+            sink.write_through(memoryview(b"c" * BATCH))
+        self.assertEqual((len(self.part.data), len(self.threads.waiting)), (2, 1))
+        self.threads.release_all()
+        self.clock.advance(1000 * REST)
+        self.assertFalse(sink.direct)
+        self.finish(taken)
+        self.assertEqual(bytes(self.part.data), b"ab" + b"c" * 2 * BATCH)
+
+    def test_slow_write_of_another(self) -> None:
+        """The others keep away from the reactor's thread as long as needed for slow writes to be rare in it."""
+        pace = Pace(clock=self.clock)
+        first, _ = self.take(pace=pace)
+        second, _ = self.take(pace=pace, part=Memory(), source=Source())
+        self.part.seconds = 1.0
+        first.write_through(memoryview(b"a"))
+        self.assertFalse(second.direct)
+        self.clock.advance(1.0 / STALLED_AT_MOST - 0.1)
+        self.assertFalse(second.direct)
+        self.clock.advance(0.1)
+        self.assertTrue(second.direct)
+        self.assertFalse(first.direct)
+
+    def test_remote(self) -> None:
+        """A file system that isn't on this machine is never written to in the reactor's thread."""
+        self.part.local = False
+        sink, _ = self.take()
+        self.assertFalse(sink.direct)
+
+    def test_full_disk(self) -> None:
+        """A disk that takes only a part of a view keeps that part, and the delivery ends at once."""
+        self.part._room = 3
+        sink, taken = self.take()
+        sink.write_through(memoryview(b"hello"))
+        self.failureResultOf(taken, OSError)
+        self.assertTrue(self.source.stopped)
+        self.assertEqual((bytes(self.part.data), sink.written), (b"hel", 3))
+        sink.write_through(memoryview(b"more"))
+        self.assertEqual(bytes(self.part.data), b"hel")
+
+    def test_limit(self) -> None:
+        """Of a view that goes beyond the limit, what lies within it is kept."""
+        sink, taken = self.take(limit=4)
+        sink.write_through(memoryview(b"hello"))
+        self.threads.release_all()
+        self.failureResultOf(taken, TooLarge)
+        self.assertEqual((bytes(self.part.data), sink.written), (b"hell", 4))
+
+    def test_cut(self) -> None:
+        """After a cut nothing more is taken."""
+        sink, taken = self.take()
+        sink.write_through(memoryview(b"hello"))
+        sink.cut(Stopping())
+        self.assertFalse(sink.direct)
+        sink.write_through(memoryview(b"more"))
+        self.failureResultOf(taken, Stopping)
+        self.assertEqual(bytes(self.part.data), b"hello")
+
+    def test_progress_pauses(self) -> None:
+        """While whoever is told of progress asks to wait, the client waits, and isn't taken for silent."""
+        hold: Deferred[None] = Deferred()
+        sink, taken = self.take(progress=lambda offset: hold if not hold.called else None)
+        sink.write_through(memoryview(b"a"))
+        self.assertEqual((self.source.paused, sink.direct), (True, False))
+        self.clock.advance(60)
+        self.assertEqual(sink.silence, 0)
+        hold.callback(None)
+        self.assertEqual((self.source.paused, sink.direct), (False, True))
+        sink.write_through(memoryview(b"b"))
+        self.assertEqual(self.finish(taken), 2)
+
+    def test_failed_sync(self) -> None:
+        """Where that wait ends in an error of the disk, the upload ends with it; what is written is known."""
+        hold: Deferred[None] = Deferred()
+        sink, taken = self.take(progress=lambda offset: hold)
+        sink.write_through(memoryview(b"a"))
+        hold.errback(OSError(errno.EIO, "no"))
+        self.failureResultOf(taken, OSError)
+        self.assertEqual(sink.written, 1)
+
+    def test_silence(self) -> None:
+        """Silence counts from the last view."""
+        sink, _ = self.take()
+        self.clock.advance(1)
+        sink.write_through(memoryview(b"a"))
+        self.clock.advance(5)
+        self.assertEqual(sink.silence, 5)
+
+    def test_many_hold_less_each(self) -> None:
+        """What uploads hold for a slow disk is bounded for all together; each has at least one read."""
+        pace = Pace(clock=self.clock)
+        sources = [Source() for _ in range(100)]
+        for source in sources:
+            part = Memory()
+            part.local = False
+            self.take(pace=pace, source=source, part=part)
+        for source in sources:
+            while not source.paused:
+                source.send(b"x" * 65536)
+        held = sum(source.count for source in sources)
+        self.assertLessEqual(held, HELD_AT_MOST + len(sources) * 65536)
+        self.assertGreater(held, HELD_AT_MOST // 2)
+        self.threads.release_all()
+        self.assertFalse(any(source.paused for source in sources))
+
+
 class AnyBodyTests(SynchronousTestCase):
     """For whatever arrives."""
 
@@ -203,15 +385,24 @@ class AnyBodyTests(SynchronousTestCase):
         room=st.one_of(st.none(), st.integers(0, 2 * BATCH)),
         limit=st.one_of(st.none(), st.integers(0, 2 * BATCH)),
         cut=st.booleans(),
+        views=st.lists(st.booleans(), max_size=12),
     )
-    def test_prefix(self, pieces: list[int], taken: int, room: int | None, limit: int | None, cut: bool) -> None:
+    def test_prefix(
+        self,
+        pieces: list[int],
+        taken: int,
+        room: int | None,
+        limit: int | None,
+        cut: bool,
+        views: list[bool],
+    ) -> None:
         """What is in the file is a prefix of the body, `written` is its length, the digest is the prefix's own."""
         whole = b"".join(bytes([65 + number]) * size for number, size in enumerate(pieces))
         part = Memory(room=1 << 30 if room is None else room, taken=taken)
         hasher = blake3()
         sink = Sink(part=part, position=0, threads=ImmediateThreads(), clock=Clock(), hasher=hasher, limit=limit)
         done: list[Any] = []
-        Deferred.fromCoroutine(sink.take(Body(whole, cut=cut))).addBoth(done.append)
+        Deferred.fromCoroutine(sink.take(Body(whole, cut=cut, views=views))).addBoth(done.append)
         self.assertEqual(bytes(part.data), whole[: sink.written])
         self.assertEqual(len(part.data), sink.written)
         self.assertEqual(hasher.digest(), blake3(part.data).digest())
