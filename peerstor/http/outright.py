@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from twisted.protocols.policies import ProtocolWrapper
+
 
 def emptied(transport: Any) -> bool:
     """Tell whether all that was written to a transport is with the kernel, so that more may be sent past it.
 
-    :param transport: a stream transport of twisted; of one that doesn't tell, nothing is assumed.
+    :param transport: a stream transport of twisted; of one that doesn't tell, nothing is assumed. Nor of what
+        wraps another, as TLS does: it hands on each name that it lacks, and what goes by it leaves in plain text.
     """
-    if not hasattr(transport, "_tempDataLen") or transport.disconnecting:
+    if isinstance(transport, ProtocolWrapper) or not hasattr(transport, "_tempDataLen") or transport.disconnecting:
         return False
     return not (transport._tempDataLen or transport.dataBuffer)
 
