@@ -16,6 +16,7 @@ from peerstor.errors import StartupError
 from peerstor.http.firstbyte import FirstByteFactory
 from peerstor.http.site import StreamingSite
 from peerstor.http.tls import ServerContexts, reason_of, server_context
+from peerstor.http.tlslane import TlsLaneFactory
 from peerstor.interfaces import IThreads
 
 
@@ -46,7 +47,9 @@ def build_tls(
     identity = source.load()
     protocols = site.acceptableProtocols()
     contexts = ServerContexts(_context(identity, protocols))
-    secure = TLSMemoryBIOFactory(contexts, False, cast(Any, site), reactor)
+    secure: Any = TLSMemoryBIOFactory(contexts, False, cast(Any, site), reactor)
+    if site.lanes:
+        secure = TlsLaneFactory(contexts=contexts, protocols=cast(Any, site), otherwise=secure)
     kept = KeptCertificate(
         source=source,
         identity=identity,

@@ -1,9 +1,13 @@
 """TLS and plain text on one port, told apart by the first byte that a client sends."""
 
+import socket
 from typing import Any
 
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.internet.tcp import Server
 from twisted.python.failure import Failure
 
 from peerstor.http.clients import client_address
@@ -59,15 +63,35 @@ class FirstByte(Protocol):
             self.abort()
             return
         self._deadline.set(self._house.timeouts.head, self.abort)
+        if self._house.lanes and type(self.transport) is Server:
+            self.transport.doRead = self._peek  # type: ignore[method-assign]
 
     def dataReceived(self, data: bytes) -> None:
         """Hand over to whoever understands it."""
+        self._hand_over(data)
+        self.transport.protocol.dataReceived(data)
+
+    def _peek(self) -> ConnectionDone | ConnectionLost | None:
+        """Look at the first byte and leave it where it is, since OpenSSL reads the socket itself."""
+        try:
+            first = self.transport.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not first:
+            return CONNECTION_DONE
+        del self.transport.doRead
+        self._hand_over(first)  # the reactor will find the socket still readable
+        return None
+
+    def _hand_over(self, first: bytes) -> None:
+        """Give the connection to whoever understands its first bytes."""
         self._leave()
-        chosen = self._secure if data.startswith(HANDSHAKE) else self._plain
+        chosen = self._secure if first.startswith(HANDSHAKE) else self._plain
         protocol: Any = chosen.buildProtocol(self.transport.getPeer())
         self.transport.protocol = protocol
         protocol.makeConnection(self.transport)
-        protocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Let go of everything."""

@@ -1,5 +1,6 @@
 """The server's side of TLS: which versions, ciphers and groups are spoken, and with which certificate."""
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,6 +87,12 @@ class ServerContexts:
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         """See `IOpenSSLServerConnectionCreator`."""
         return SSL.Connection(self._context, None)
+
+    def on_socket(self, connected: socket.socket) -> SSL.Connection:
+        """Make the TLS side of a connection for which OpenSSL itself reads and writes the socket."""
+        connection = SSL.Connection(self._context, connected)
+        connection.set_accept_state()
+        return connection
 
 
 def reason_of(error: SSL.Error) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.http.body import BodyCut, BodyTaken, BodyTooLarge, DeliveryStopped
 from peerstor.http.request import DRAIN_AT_MOST, StreamingRequest
 from peerstor.http.timeouts import Timeouts
+from tests.http.sockets import Lane
 from tests.http.wire import Plain, Secure, answer
 
 
@@ -810,6 +812,44 @@ class SecureTests(Cases, SynchronousTestCase):
         self.assertFalse(c.wire.aborted)
         c.clock.pump([61, 61])
         self.assertTrue(c.wire.aborted)
+
+
+class LaneTests(Cases, SynchronousTestCase):
+    """The cases over TLS with OpenSSL at the socket."""
+
+    def make(self, *arguments: Any, **site: Any) -> Lane:
+        """Connect; the sockets are closed with the test."""
+        lane = Lane(*arguments, **site)
+        self.addCleanup(lane.close)
+        return lane
+
+    def test_keep_alive_after_a_held_upload(self) -> None:
+        """What is sent while an upload is held lies with the kernel; when it is released the idle time is whole."""
+        c, collector = self.taking()
+        c.send(head(length=4) + b"01")
+        assert collector.producer is not None
+        collector.producer.pauseProducing()
+        c.send(b"23" + head("GET"))
+        self.assertFalse(c.reading)
+        self.assertEqual(c.received(), b"")
+        collector.producer.resumeProducing()
+        self.assertEqual(statuses(c.received()), [200, 200])
+        c.clock.advance(60)
+        self.assertFalse(c.closing)
+
+    def test_client_that_pipelines_and_does_not_read(self) -> None:
+        """The next request waits until the client has taken the answer before."""
+        c = self.make(lambda request: answer(request, b"x" * 100_000))
+        c.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        c.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        c._pull, c._exchange = lambda: b"", lambda: None
+        c._client.send(head("GET") * 40)
+        for _ in range(200):
+            c._client_turn()
+            c.reactor.turn()
+        self.assertLess(len(c.requests), 12)
+        del c._pull, c._exchange
+        self.assertEqual(statuses(c.received()), [200] * 40)
 
 
 class Unread(SynchronousTestCase):

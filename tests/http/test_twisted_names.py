@@ -132,6 +132,33 @@ class TwistedNames(SynchronousTestCase):
         for function in (Connection._dataReceived, Connection.connectionLost, Connection.readConnectionLost):
             self.assertIn("protocol", names_in(function))
 
+    def test_transport_of_tls(self) -> None:
+        """`tlslane` makes a transport of another one's socket, writes from its buffers, and asks its producer.
+
+        `firstbyte` puts an own `doRead` on a transport, and takes it away again (see `test_reading`).
+        """
+        self.assertEqual(
+            list(inspect.signature(Server).parameters),
+            ["sock", "protocol", "client", "server", "sessionno", "reactor"],
+        )
+        self.assertLessEqual({"client", "server", "sessionno"}, names_in(Server.__init__))
+        self.assertLessEqual({"socket", "fileno", "protocol"}, names_in(Connection.__init__))
+        self.assertLessEqual(
+            {
+                "_tempDataBuffer",
+                "_tempDataLen",
+                "producerPaused",
+                "streamingProducer",
+                "producer",
+                "disconnecting",
+            },
+            names_in(FileDescriptor.doWrite),
+        )
+        self.assertLessEqual({"_tempDataBuffer", "_tempDataLen", "startWriting"}, names_in(FileDescriptor.write))
+        self.assertIn("startWriting", names_in(FileDescriptor.unregisterProducer))
+        self.assertLessEqual({"_aborting", "callLater"}, names_in(Server.abortConnection))
+        self.assertIs(Server.TLS, False)
+
     def test_line_receiver(self) -> None:
         """Lines are bounded by `MAX_LENGTH`, and one that is longer goes to `lineLengthExceeded`."""
         self.assertEqual(LineReceiver.MAX_LENGTH, 16384)
