@@ -64,10 +64,10 @@ class CodedFiles:
         :param content: all of the file where it is small: that is coded faster than a kept result is found.
         """
         request.setHeader(b"content-encoding", b"gzip")
-        if self._cache is None:
-            await self._send_made(request, opened, None)
-        elif content is not None:
+        if content is not None:
             await self._send_small(request, content)
+        elif self._cache is None:
+            await self._send_made(request, opened, None)
         else:
             await self._send_kept(request, opened, self._cache)
 

@@ -193,15 +193,9 @@ class NotKeptTests(Coded):
                 if method == "GET":
                     for answer in answers:
                         self.assertEqual(gzip.decompress(answer.body), text(size))
+                framing = () if size <= SMALL else ("content-length", "transfer-encoding")
                 for answer in answers:
-                    for name in (
-                        "content-length",
-                        "transfer-encoding",
-                        "x-request-id",
-                        "date",
-                        "etag",
-                        "last-modified",
-                    ):
+                    for name in (*framing, "x-request-id", "date", "etag", "last-modified"):
                         answer.headers.pop(name, None)
                     self.assertEqual((answer.status, answer.headers), (200, answers[0].headers))
         self.assertEqual((self.kept(plain), self.kept(empty)), ([], []))
