@@ -25,6 +25,8 @@ class IThreads(Interface):
 class IByteSource(Interface):
     """Bytes that arrive over time and can be taken once: a request's body, or one part of a form."""
 
+    ended: bool = Attribute("""Whether all of them are here, so that to take them asks nothing of the client.""")
+
     def deliver(consumer: IConsumer) -> Deferred[int]:  # noqa: N805
         """Push the bytes into `consumer`.
 

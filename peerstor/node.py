@@ -300,6 +300,7 @@ def build(
         expiry=settings.upload_expiry_seconds,
         fsync=settings.fsync,
         listeners=listeners,
+        lanes=settings.fast_lanes,
     )
     keyring = Keyring(
         folder=state,

@@ -25,7 +25,10 @@ class FilePart:
         the client sent bytes without a name. Nothing is stripped from it.
     :ivar content_type: what the client says of it, in lower case and without parameters; None when it says
         nothing.
+    :ivar ended: whether all of it is here already; that is never known.
     """
+
+    ended = False
 
     def __init__(
         self, *, field: str, filename: bytes, content_type: str | None, changed: Callable[[], None]

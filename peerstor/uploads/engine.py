@@ -30,6 +30,7 @@ from peerstor.uploads.records import Completed, Record, Stated, UploadKey
 from peerstor.uploads.resumable import Resumable
 from peerstor.uploads.shelf import Shelf
 from peerstor.uploads.tasks import Running
+from peerstor.uploads.terms import Terms
 from peerstor.uploads.writers import Holder
 
 _log = Logger()
@@ -70,6 +71,7 @@ class Engine:
         fsync: bool = True,
         listeners: Sequence[IChangeListener] = (),
         sync_threads: IThreads | None = None,
+        lanes: bool = True,
     ) -> None:
         """Make an engine; `start` it before use.
 
@@ -83,6 +85,7 @@ class Engine:
         :param listeners: told of each published file.
         :param sync_threads: where part files are synced in the background; `threads` by default. A pool of its own
             keeps a slow disk's syncs from holding writes up.
+        :param lanes: whether small files go their short way.
         """
         self.counts = UploadCounts()
         pace = Pace(clock=clock)
@@ -148,6 +151,7 @@ class Engine:
             max_upload=max_upload,
             counts=self.counts,
             pace=pace,
+            lanes=lanes,
         )
         self._upkeep = (LoopingCall(self._tidy), LoopingCall(self._expire_now))
         for loop in self._upkeep:
@@ -322,10 +326,8 @@ class Engine:
         :raise Exists, Forbidden, PreconditionFailed: as `Publisher.publish`.
         """
         holder = Holder()
-        work = self._receiver.receive(
-            holder,
-            target,
-            source=source,
+        terms = Terms(
+            target=target,
             length=length,
             conflict=conflict,
             may_replace=may_replace,
@@ -333,6 +335,7 @@ class Engine:
             check=check,
             digests=digests,
         )
+        work = self._receiver.receive(holder, terms, source)
         return await self._running.run(self._announced(work, by, address), holder)
 
     # Upkeep

@@ -1,20 +1,16 @@
 """A whole file in one go (PUT, forms): the same parts, sink and publisher, without a row of its own."""
 
-import os
-import stat
-from collections.abc import Sequence
-
 from blake3 import blake3
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from peerstor.errors import BadName, DigestMismatch, Exists, Fault, Forbidden, NoSpace, TooLarge
+from peerstor.errors import DigestMismatch, Fault, NoSpace, TooLarge
 from peerstor.interfaces import IByteSource, IThreads
-from peerstor.tree.paths import TreePath, check_new_name
-from peerstor.tree.publish import Check, Conflict, Published, Publisher
+from peerstor.tree.paths import TreePath
+from peerstor.tree.publish import Published, Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.counts import UploadCounts
-from peerstor.uploads.digests import Checks, Digest
+from peerstor.uploads.digests import Checks
 from peerstor.uploads.disk import Disk, disk_fault
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.marks import SyncedMark
@@ -22,6 +18,9 @@ from peerstor.uploads.pace import Pace
 from peerstor.uploads.parts import OpenPart, PartStore, new_id
 from peerstor.uploads.records import Completed
 from peerstor.uploads.sink import Sink
+from peerstor.uploads.smallfiles import SmallFiles
+from peerstor.uploads.storing import Storer
+from peerstor.uploads.terms import Terms
 from peerstor.uploads.writers import Holder
 
 _log = Logger()
@@ -30,7 +29,8 @@ _log = Logger()
 class Receiver:
     """Receives files that can't be resumed.
 
-    A small one costs three visits to a thread: make the part, write it, publish it.
+    That takes three visits to a thread at least: make the part, write it, publish it. Small ones have a fast lane
+    (`smallfiles.py`), unless there are to be none.
     """
 
     def __init__(
@@ -47,10 +47,12 @@ class Receiver:
         max_upload: int | None,
         counts: UploadCounts,
         pace: Pace,
+        lanes: bool,
     ) -> None:
         """Make a receiver; the collaborators are those of `Engine`.
 
         :param pace: shared by all that write.
+        :param lanes: whether small files go the short way.
         """
         self._ledger = ledger
         self._parts = parts
@@ -63,38 +65,36 @@ class Receiver:
         self.max_upload = max_upload
         self._counts = counts
         self._pace = pace
+        self._small: SmallFiles | None = None
+        if lanes:
+            storer = Storer(parts=parts, publisher=publisher, sandbox=sandbox)
+            self._small = SmallFiles(storer=storer, threads=threads, clock=clock, counts=counts)
 
-    async def receive(
-        self,
-        holder: Holder,
-        target: TreePath,
-        *,
-        source: IByteSource,
-        length: int | None,
-        conflict: Conflict,
-        may_replace: bool,
-        by: str,
-        check: Check | None,
-        digests: Sequence[Digest],
-    ) -> Completed:
+    async def receive(self, holder: Holder, terms: Terms, source: IByteSource) -> Completed:
         """See `Engine.receive`.
 
         :param holder: by which the reception can be cut.
         """
-        if self.max_upload is not None and length is not None and length > self.max_upload:
+        if self.max_upload is not None and terms.length is not None and terms.length > self.max_upload:
             raise TooLarge(self.max_upload)
-        part = await self._disk.run(self._prepare, target, length, conflict, may_replace, check)
+        if self._small is not None:
+            outcome = await self._small.receive(holder, terms, source, limit=self.max_upload)
+            if isinstance(outcome, Completed):
+                return outcome
+            source = outcome
+        return await self._receive(holder, terms, source)
+
+    async def _receive(self, holder: Holder, terms: Terms, source: IByteSource) -> Completed:
+        part = await self._disk.run(self._prepare, terms)
         self._counts.begun += 1
         try:
             with self._counts.reception():
-                size, digest = await self._write(holder, part, source, length, digests)
+                size, digest = await self._write(holder, part, source, terms)
             holder.check()
-            published = await self._disk.run(
-                self._publish, part, target, conflict=conflict, may_replace=may_replace, by=by, check=check
-            )
+            published = await self._disk.run(self._publish, part, terms)
         except BaseException:
             self._counts.failed += 1
-            await self._discard(part, target)
+            await self._discard(part, terms.target)
             raise
         return Completed(
             path=published.path,
@@ -104,27 +104,17 @@ class Receiver:
             stat=published.stat,
         )
 
-    def _prepare(
-        self,
-        target: TreePath,
-        length: int | None,
-        conflict: Conflict,
-        may_replace: bool,
-        check: Check | None,
-    ) -> OpenPart:
+    def _prepare(self, terms: Terms) -> OpenPart:
         """Refuse what would be refused in the end, and make the part file. Blocks."""
-        with self._sandbox.parent_of(target) as folder:
-            present = self._sandbox.lookup(folder, target.name)
-            if check is not None:
-                check(present)
-            _judge(present, target, conflict, may_replace)
+        with self._sandbox.parent_of(terms.target) as folder:
+            terms.judge(self._sandbox, folder)
             part_id, beside = new_id(), self._parts.beside(folder.fd)
             free = self._parts.free(folder.fd, beside=beside)
-            if length is not None and length > free:
+            if terms.length is not None and terms.length > free:
                 raise NoSpace(free)
             with self._parts.claimed(part_id):
                 if beside:
-                    self._ledger.note_stray(part_id, target.parent.joined)
+                    self._ledger.note_stray(part_id, terms.target.parent.joined)
                 return self._parts.create(part_id, beside=beside, folder_fd=folder.fd)
 
     async def _write(
@@ -132,24 +122,23 @@ class Receiver:
         holder: Holder,
         part: OpenPart,
         source: IByteSource,
-        length: int | None,
-        digests: Sequence[Digest],
+        terms: Terms,
     ) -> tuple[int, str]:
         hasher, mark = blake3(), self._mark(holder, part)
-        checks = Checks(digests, beside=hasher)
+        checks = Checks(terms.digests, beside=hasher)
         sink = Sink(
             part=part,
             position=0,
             threads=self._threads,
             clock=self._clock,
-            hasher=checks if digests else hasher,
+            hasher=checks if terms.digests else hasher,
             limit=self.max_upload,
             pace=self._pace,
             progress=(lambda offset: None) if mark is None else mark.written,
         )
         holder.writes(sink)
         try:
-            await sink.take(source, length)
+            await sink.take(source, terms.length)
         except OSError as error:
             raise await self._disk.fault_of_write(error, part.free) from error
         finally:
@@ -173,30 +162,21 @@ class Receiver:
             broke=lambda error: holder.cut(disk_fault(error)),
         )
 
-    def _publish(
-        self,
-        part: OpenPart,
-        target: TreePath,
-        *,
-        conflict: Conflict,
-        may_replace: bool,
-        by: str,
-        check: Check | None,
-    ) -> Published:
+    def _publish(self, part: OpenPart, terms: Terms) -> Published:
         copied = False
 
         def copying() -> None:
             nonlocal copied
-            self._ledger.note_stray(part.id, target.parent.joined)
+            self._ledger.note_stray(part.id, terms.target.parent.joined)
             copied = True
 
         published = self._publisher.publish(
             part.part,
-            target,
-            conflict=conflict,
-            by=by,
-            may_replace=may_replace,
-            check=check,
+            terms.target,
+            conflict=terms.conflict,
+            by=terms.by,
+            may_replace=terms.may_replace,
+            check=terms.check,
             copying=copying,
         )
         self._parts.release(part)
@@ -217,15 +197,3 @@ class Receiver:
             self._ledger.forget_stray(part.id)
         except Fault as fault:
             _log.warn("The ledger of uploads was not written: {fault}", fault=fault)
-
-
-def _judge(present: os.stat_result | None, target: TreePath, conflict: Conflict, may_replace: bool) -> None:
-    """Refuse, before the body, what `Publisher.publish` would refuse after it."""
-    if target.slash:
-        raise BadName()
-    if present is None or conflict is Conflict.RENAME:
-        check_new_name(target.name)
-    elif conflict is Conflict.REFUSE or stat.S_ISDIR(present.st_mode):
-        raise Exists()
-    elif not may_replace:
-        raise Forbidden()

@@ -14,6 +14,7 @@ from peerstor.tree.placing import near_name
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Part
 from peerstor.uploads.locality import Locality
+from peerstor.uploads.nameless import Nameless
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -148,6 +149,7 @@ class PartStore:
         self._spare = spare
         self._pwrite = pwrite if spare is None else _yielded(pwrite, spare)
         self._locality = Locality()
+        self._nameless = Nameless()
         # Whatever is open: a sweep leaves it alone.
         self._own: set[str] = set()
 
@@ -173,6 +175,21 @@ class PartStore:
         """
         with self.claimed(part_id):
             return self._open(part_id, os.O_CREAT | os.O_EXCL, beside=beside, folder_fd=folder_fd)
+
+    def brief(self) -> OpenPart:
+        """Make an empty part in the private folder that is published or discarded by the same visit to the disk.
+
+        It has no name, where the file system has such files: then a crash leaves nothing of it.
+
+        :raise OSError: it could not be made.
+        """
+        part_id, dir_fd = new_id(), self._private.parts_fd
+        with self.claimed(part_id):
+            fd = self._nameless.open(dir_fd, part_id.encode())
+            if fd is None:
+                return self._open(part_id, os.O_CREAT | os.O_EXCL, beside=False, folder_fd=dir_fd)
+            part = Part(dir_fd=dir_fd, name=part_id.encode(), fd=fd, nameless=True)
+            return self._opened(part_id, part, beside=False)
 
     @contextmanager
     def claimed(self, part_id: str) -> Iterator[None]:
@@ -254,8 +271,10 @@ class PartStore:
             except OSError:
                 os.close(dir_fd)
                 raise
-        part = Part(dir_fd=dir_fd, name=name, fd=fd)
-        local = self._locality.of(fd)
+        return self._opened(part_id, Part(dir_fd=dir_fd, name=name, fd=fd), beside=beside)
+
+    def _opened(self, part_id: str, part: Part, *, beside: bool) -> OpenPart:
+        local = self._locality.of(part.fd)
         return OpenPart(part_id=part_id, beside=beside, local=local, part=part, pwrite=self._pwrite)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from blake3 import blake3
 from twisted.internet.defer import Deferred
@@ -10,11 +11,27 @@ from peerstor.errors import Busy
 from peerstor.uploads.marks import SyncedMark
 from peerstor.uploads.parts import OpenPart
 from peerstor.uploads.records import Record, State, UploadKey
-from peerstor.uploads.sink import Sink
 
 STALE = 2.0
 """Seconds of a writer's silence after which another may take its place: long enough for a bad radio link, short
 enough for a client that comes back to wait out (`http.md`, section 3)."""
+
+
+class Receives(Protocol):
+    """Where the bytes of one call go: see `Sink`, which is one."""
+
+    written: int
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the client last gave anything."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the delivery has ended."""
+
+    def cut(self, reason: Exception) -> None:
+        """End the delivery at once."""
 
 
 class Holder:
@@ -34,7 +51,7 @@ class Holder:
         self.knows = False
         self._brief = brief
         self._session = session
-        self._sink: Sink | None = None
+        self._sink: Receives | None = None
         self._counted: int | None = None
         self._waiting: list[Deferred[None]] = []
         self._curious: list[Deferred[None]] = []
@@ -51,7 +68,7 @@ class Holder:
         if self.reason is not None:
             raise self.reason
 
-    def writes(self, sink: Sink, *, counted: int | None = None) -> None:
+    def writes(self, sink: Receives, *, counted: int | None = None) -> None:
         """Note that it receives now; raises the reason to end, where one came before.
 
         :param counted: bytes that count meanwhile, where those that come have to be checked first.

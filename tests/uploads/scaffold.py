@@ -37,6 +37,7 @@ class Source:
         self.consumer: Any = None
         self.paused = False
         self.stopped = False
+        self.ended = False
         self.pauses = 0
         self.count = 0
         self.done: Deferred[int] = Deferred()
@@ -97,6 +98,7 @@ class Body:
         self._pushing = False
         self._done: Deferred[int] = Deferred()
         self.asked = False
+        self.ended = False
 
     def deliver(self, consumer: IConsumer) -> Deferred[int]:
         """See `IByteSource`."""
@@ -269,8 +271,11 @@ class EngineCase(SynchronousTestCase):
         self.now(self.engine.start())
 
     def later(self, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
-        """Begin something."""
-        return Deferred.fromCoroutine(work)
+        """Begin something, and let the reactor's turn end in which that was."""
+        assert self.world is not None
+        done = Deferred.fromCoroutine(work)
+        self.world.clock.advance(0)
+        return done
 
     def now(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do something that needs no time."""

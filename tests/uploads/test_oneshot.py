@@ -140,26 +140,40 @@ class ReceiveTests(EngineCase):
         self.assertEqual(self.world.part_files(), [])
         waiting.addErrback(lambda failure: None)
 
-    def test_cheap(self) -> None:
-        """A small file costs three visits to a thread, and the ledger none."""
+    def visits(self, *, ended: bool = False, lanes: bool = True) -> int:
+        """Receive a small file; tells how many visits to a thread that took, and that the ledger took none."""
         threads, ledger_threads = HeldThreads(), HeldThreads()
-        self.now(self.engine.stop())
-        self.boot_with(threads, ledger_threads)
-        waiting = self.receive(Body(b"x" * 10_240), length=10_240)
-        visits = 0
+        self.boot_with(threads, ledger_threads, lanes=lanes)
+        body, visits = Body(b"x" * 10_240), 0
+        body.ended = ended
+        waiting = self.receive(body, length=10_240)
         while threads.waiting:
             threads.release()
             visits += 1
         self.successResultOf(waiting)
-        self.assertEqual((visits, ledger_threads.waiting), (3, []))
+        self.assertEqual(ledger_threads.waiting, [])
+        return visits
 
-    def boot_with(self, threads: HeldThreads, ledger_threads: HeldThreads) -> None:
+    def test_cheap(self) -> None:
+        """A small file costs one visit when it is here with its head, else two; without its lane it takes three."""
+        self.assertEqual(self.visits(ended=True), 1)
+        self.assertEqual(self.visits(), 2)
+        self.assertEqual(self.visits(lanes=False), 3)
+
+    def boot_with(self, threads: HeldThreads, ledger_threads: HeldThreads, **options: object) -> None:
         """Serve with threads that the test lets run; started already."""
         self.world.kill()
-        self.world = World(self.root, threads=threads, ledger_threads=ledger_threads)
+        self.world = World(self.root, threads=threads, ledger_threads=ledger_threads, **options)
         self.engine = self.world.engine
         started = self.later(self.engine.start())
         while threads.waiting or ledger_threads.waiting:
             threads.release_all()
             ledger_threads.release_all()
         self.successResultOf(started)
+
+
+class OrdinaryReceiveTests(ReceiveTests):
+    """The same without the lane of small files."""
+
+    def boot(self, **options: object) -> None:
+        super().boot(**{"lanes": False, **options})

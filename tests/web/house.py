@@ -92,6 +92,7 @@ class House:
             expiry=self.settings.upload_expiry_seconds,
             fsync=False,
             listeners=listeners,
+            lanes=self.settings.fast_lanes,
         )
         self.live.follow(
             lambda now: self.engine.limit(max_upload=now.max_upload, expiry=now.upload_expiry_seconds)

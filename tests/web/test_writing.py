@@ -104,6 +104,7 @@ class PutTests(Writing):
         head = b"PUT /there HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
         channel, wire = self.house.connect()
         channel.dataReceived(head)
+        self.house.settle()
         self.assertTrue(wire.value().startswith(b"HTTP/1.1 403 "), wire.value()[:50])
         self.assertEqual(self.house.content("there"), b"old")
 

@@ -23,6 +23,11 @@ class Metered:
         self._source = source
         self._approve = approve
 
+    @property
+    def ended(self) -> bool:
+        """See `IByteSource`."""
+        return self._source.ended
+
     def deliver(self, consumer: IConsumer) -> Deferred[int]:
         """See `IByteSource`."""
         meter = _Meter(consumer, self._approve)
