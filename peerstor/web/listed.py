@@ -16,6 +16,17 @@ from peerstor.web.wanted import HTML, JSON, Sort, Wanted
 
 
 @frozen
+class Listed:
+    """What is answered to one look at a folder.
+
+    :ivar following: the address of the page behind it; None for the last.
+    """
+
+    body: bytes
+    following: str | None
+
+
+@frozen
 class View:
     """One look at a folder: all that decides, beside what lies there, what its listing says.
 
@@ -40,13 +51,9 @@ class View:
         return f"{self.links.to(self.path)}{self.wanted.query(cursor=page.next)}"
 
 
-def body_of(view: View, page: Page, pages: Pages) -> bytes:
+def write(view: View, page: Page, pages: Pages) -> Listed:
     """Write a page of a listing. Blocks for as long as that takes: some milliseconds for a thousand entries."""
-    if view.wanted.form == HTML:
-        return _html(view, page, pages)
-    if view.wanted.form == JSON:
-        return _json(view, page)
-    return "".join([f"{href}\n" for href, _ in _linked(view, page)]).encode()
+    return Listed(_body(view, page, pages), view.next_page(page))
 
 
 def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, Any]:
@@ -60,6 +67,14 @@ def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, 
         "may_create": may_create,
         "resumable": may_create and links.mount is None,
     }
+
+
+def _body(view: View, page: Page, pages: Pages) -> bytes:
+    if view.wanted.form == HTML:
+        return _html(view, page, pages)
+    if view.wanted.form == JSON:
+        return _json(view, page)
+    return "".join([f"{href}\n" for href, _ in _linked(view, page)]).encode()
 
 
 def _html(view: View, page: Page, pages: Pages) -> bytes:

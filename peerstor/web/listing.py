@@ -1,6 +1,6 @@
 """Answering with a folder: a page, JSON, or one link a line."""
 
-from attrs import frozen
+from twisted.internet.defer import Deferred
 
 from peerstor.access.rights import Right
 from peerstor.errors import BadRequest
@@ -9,32 +9,33 @@ from peerstor.interfaces import IThreads
 from peerstor.tree.entries import list_folder
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
+from peerstor.tree.watches import Since, Watches
 from peerstor.web.guard import Admission
 from peerstor.web.headers import set_page_headers
+from peerstor.web.kept import Again, Kept, KeptListings
 from peerstor.web.links import Links
-from peerstor.web.listed import View, body_of, uploading
+from peerstor.web.listed import Listed, View, uploading, write
 from peerstor.web.pages import Pages
+from peerstor.web.repeating import may_repeat
 from peerstor.web.wanted import HTML, JSON, Wanted
-
-
-@frozen
-class Listed:
-    """The answer to one look at a folder.
-
-    :ivar following: the address of the page behind it; None for the last.
-    """
-
-    body: bytes
-    following: str | None
 
 
 class Listings:
     """Lists folders. Walking and rendering both run in a thread."""
 
-    def __init__(self, *, sandbox: Sandbox, threads: IThreads, pages: Pages) -> None:
+    def __init__(
+        self, *, sandbox: Sandbox, threads: IThreads, pages: Pages, kept: KeptListings | None = None
+    ) -> None:
+        """List what the sandbox shows.
+
+        :param kept: has what may be given again; None to read every folder each time.
+        """
         self._sandbox = sandbox
         self._threads = threads
         self._pages = pages
+        self._kept = kept
+        # Who waits for a folder that is just being read for somebody else.
+        self._waiting: dict[View, list[Deferred[None]]] = {}
 
     async def answer(
         self, request: StreamingRequest, admission: Admission, links: Links, *, note: str = ""
@@ -70,7 +71,7 @@ class Listings:
             may_share=admission.may(Right.SHARE),
             may_create=admission.may(Right.CREATE),
         )
-        listed = await self._threads.run(self._list, view)
+        listed = await self._listed(request, admission, view)
         if listed.following is not None:
             request.setHeader(b"link", f'<{listed.following}>; rel="next"'.encode())
         request.setHeader(b"content-length", b"%d" % len(listed.body))
@@ -92,12 +93,47 @@ class Listings:
         request.setHeader(b"content-length", b"%d" % len(body))
         return body
 
-    def _check(self, path: TreePath) -> None:
-        self._sandbox.folder(path).close()
+    async def _listed(self, request: StreamingRequest, admission: Admission, view: View) -> Listed:
+        """Give what a view shows: from memory where that is known to be what the folder would say."""
+        memory = self._kept
+        if memory is None:
+            return (await self._threads.run(self._read, view, None))[0]
+        kept = memory.find(view)
+        if kept is None and view in self._waiting:
+            # What is being read for another is as good, if it still holds when it comes: it is looked at then.
+            waiting: Deferred[None] = Deferred()
+            self._waiting[view].append(waiting)
+            await waiting
+            kept = memory.find(view)
+        if kept is None:
+            listed, kept = await self._fresh(memory, view)
+        else:
+            listed = kept.listed
+        if kept is not None and may_repeat(request, admission):
+            request.source = Again(memory, kept)
+        return listed
 
-    def _list(self, view: View) -> Listed:
-        wanted = view.wanted
+    async def _fresh(self, memory: KeptListings, view: View) -> tuple[Listed, Kept | None]:
+        """Read a folder, and keep what it says if that is worth it and can be known to last."""
+        if not memory.worth_keeping(view) or view in self._waiting:
+            return (await self._threads.run(self._read, view, None))[0], None
+        began, self._waiting[view] = memory.now(), []
+        try:
+            listed, since = await self._threads.run(self._read, view, memory.watches)
+            return listed, memory.keep(view, listed, since, began)
+        finally:
+            for waiting in self._waiting.pop(view):
+                waiting.callback(None)
+
+    def _read(self, view: View, watches: Watches | None) -> tuple[Listed, Since | None]:
+        """Read a folder.
+
+        :return: what it says, and since when it is watched, where all that this tells is.
+        """
+        wanted, since = view.wanted, None
         with self._sandbox.folder(view.path) as folder:
+            if watches is not None and folder.real == view.path.parts:  # a link on the way isn't watched
+                since = watches.begin(folder)
             page = list_folder(
                 self._sandbox,
                 folder,
@@ -106,4 +142,9 @@ class Listings:
                 limit=wanted.limit,
                 cursor=wanted.cursor,
             )
-        return Listed(body_of(view, page, self._pages), view.next_page(page))
+            if watches is not None and since is not None and not watches.settle(since, folder, page):
+                since = None
+        return write(view, page, self._pages), since
+
+    def _check(self, path: TreePath) -> None:
+        self._sandbox.folder(path).close()

@@ -34,6 +34,7 @@ from peerstor.web.guard import Guard
 from peerstor.web.health import HealthFace, Pulse, look_at
 from peerstor.web.hosts import KnownHosts
 from peerstor.web.https import HttpsOnly
+from peerstor.web.kept import KeptListings
 from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
@@ -116,7 +117,8 @@ def build_root(
         coded=coded,
         counts=counts,
     )
-    listings = Listings(sandbox=sandbox, threads=lists, pages=pages)
+    kept = KeptListings(sandbox=sandbox, clock=clock) if settings.fast_lanes else None
+    listings = Listings(sandbox=sandbox, threads=lists, pages=pages, kept=kept)
     forms = Forms(engine=engine, errors=errors, pages=pages)
     tree = TreeFace(
         guard=guard,
