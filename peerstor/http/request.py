@@ -1,14 +1,15 @@
 """A request that runs its handler when the headers are complete, and spools nothing."""
 
 import secrets
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
+from peerstor.http.answerheaders import set_header
 from peerstor.http.body import BodyCut, BodyStream
-from peerstor.http.clients import client_address
+from peerstor.http.dates import http_now
 from peerstor.http.phrases import phrase
 from peerstor.http.repeats import Source
 from peerstor.http.seams import Connection
@@ -48,18 +49,14 @@ class StreamingRequest(Request):
     """
 
     channel: Connection  # type: ignore[assignment]
+    site: Any
     defaultContentType = None
-
-    if TYPE_CHECKING:
-
-        def setHeader(self, name: bytes, value: bytes) -> None:
-            """Set a header of the answer; twisted's own has no annotations."""
 
     def __init__(self, channel: Connection, *args: Any, **kw: Any) -> None:
         super().__init__(channel, *args, **kw)
-        self.body = BodyStream(None, length=0)
+        self._body: BodyStream | None = None
         self.expects_continue = False
-        self.remote = client_address(channel)
+        self.remote = channel.address
         self.secure = channel.isSecure()
         self.authority: bytes | None = None
         self.request_id = new_request_id()
@@ -69,9 +66,12 @@ class StreamingRequest(Request):
         self._answered_early = False
         self._refused = 0
 
-    def gotLength(self, length: int | None) -> None:
-        """Give twisted.web the empty content file that it looks at; no byte of the body goes there."""
-        self.content = BytesIO()
+    @property
+    def body(self) -> BodyStream:
+        """The content. Most requests have none, and need no stream either."""
+        if self._body is None:
+            self._body = BodyStream(None, length=0)
+        return self._body
 
     def open_body(self, length: int | None, *, expects_continue: bool) -> None:
         """Make `body` a stream that is fed by the channel.
@@ -79,7 +79,7 @@ class StreamingRequest(Request):
         :param length: bytes; None when chunked.
         :param expects_continue: the client waits for a 100 before it sends anything (RFC 9110, section 10.1.1).
         """
-        self.body = BodyStream(self.channel, length=length)
+        self._body = BodyStream(self.channel, length=length)
         self.expects_continue = expects_continue
 
     def handleContentChunk(self, data: bytes | memoryview) -> None:
@@ -92,7 +92,9 @@ class StreamingRequest(Request):
         if not self._dispatched:
             self._dispatched = True
             self.authority = self.requestHeaders.getRawHeaders(b"host", [None])[0]
-            super().requestReceived(command, path, version)
+            self.method, self.uri, self.clientproto = command, path, version
+            self.path = path.partition(b"?")[0]
+            self.process()
             return
         # Delivering the end can run the handler, and with it the answer, to the end inside this call; only an
         # answer that was finished before has its clean-up outstanding.
@@ -101,9 +103,25 @@ class StreamingRequest(Request):
         if answered:
             super()._cleanup()
 
-    def _handleStar(self) -> None:
-        """Have the root answer `OPTIONS *` too: twisted would, before anybody has looked at the Host."""
-        self.render(self.channel.site.getResourceFor(self))
+    def process(self) -> None:
+        """Have the site's resource answer.
+
+        That is so for `OPTIONS *` too: twisted would answer it before anybody has looked at the Host. Nor are the
+        parameters taken apart here: whoever asks for one reads it strictly.
+        """
+        self.site = self.channel.site
+        self.setHeader(b"date", http_now())
+        segments = self.path[1:].split(b"/")
+        self.prepath = []
+        self.postpath = [unquote_to_bytes(each) for each in segments] if b"%" in self.path else segments
+        try:
+            self.render(self.site.getResourceFor(self))
+        except BaseException:
+            self.processingFailed(Failure())
+
+    def setHeader(self, name: bytes, value: bytes) -> None:
+        """Set a header of the answer."""
+        set_header(self.responseHeaders, name, value)
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
         """Set the status, and what it is called."""
@@ -123,14 +141,14 @@ class StreamingRequest(Request):
         return remaining is not None and remaining <= DRAIN_AT_MOST and not waits
 
     def _settle_connection(self) -> None:
-        if (self.body.open and not self.drainable) or self.channel.site.stopping:
+        if (self._body is not None and self._body.open and not self.drainable) or self.channel.site.stopping:
             self.channel.persistent = False
         if not self.channel.persistent:
             self.setHeader(b"connection", b"close")
 
     def _cleanup(self) -> None:
         """Hand the connection on, but never before the body has ended: its rest would be read as a request."""
-        if self.body.open:
+        if self._body is not None and self._body.open:
             self._answered_early = True
             self.channel.answered_early(self)
             return
@@ -153,7 +171,8 @@ class StreamingRequest(Request):
                 self.code = self._refused or UNANSWERED
             self.channel.site.log(self)
         super().connectionLost(reason)
-        self.body.fail(Failure(BodyCut()))
+        if self._body is not None:
+            self._body.fail(Failure(BodyCut()))
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer an unforeseen error; when the answer has begun, cut the connection instead."""

@@ -66,6 +66,10 @@ class Connection(Protocol):
     continue_sent: bool
     transport: Any
 
+    @property
+    def address(self) -> str:
+        """The client's address in words; `-` where it has none."""
+
     def isSecure(self) -> bool:
         """Tell whether it is encrypted."""
 

@@ -14,6 +14,7 @@ from twisted.web.http import (
     _IdentityTransferDecoder,
     _MalformedChunkedDataError,
 )
+from twisted.web.http_headers import Headers, InvalidHeaderName, _nameEncoder
 from twisted.web.server import Request as ServerRequest
 
 
@@ -89,15 +90,35 @@ class TwistedNames(SynchronousTestCase):
         self.assertNotIn("requestDone", names_in(Request.finish))
         self.assertIn("requestDone", names_in(Request._cleanup))
 
-    def test_content_file_is_ours(self) -> None:
-        """`requestReceived` looks at `content`, which `gotLength` makes, and nothing else makes."""
-        self.assertIn("content", names_in(Request.requestReceived))
+    def test_without_content_file(self) -> None:
+        """Only `gotLength` makes `content`, which we never call; all else of a request does without."""
+        self.assertIsNone(ServerRequest.content)
         self.assertIn("gotLength", names_in(HTTPChannel.allHeadersReceived))
-        self.assertIn("getContentFile", names_in(ServerRequest.gotLength))
+        for function in (Request.requestReceived, Request._cleanup, Request.connectionLost):
+            self.assertIn("content", names_in(function))
 
-    def test_star(self) -> None:
-        """`process` hands `OPTIONS *` to `_handleStar`, where we have the root answer it."""
-        self.assertIn("_handleStar", names_in(ServerRequest.process))
+    def test_request_received(self) -> None:
+        """`requestReceived` and `process` set these, and so do ours."""
+        self.assertLessEqual(
+            {"method", "uri", "clientproto", "path", "args", "process"}, names_in(Request.requestReceived)
+        )
+        self.assertLessEqual(
+            {"site", "setHeader", "prepath", "postpath", "getResourceFor", "render", "processingFailed"},
+            names_in(ServerRequest.process),
+        )
+
+    def test_headers(self) -> None:
+        """Headers are lists in `_rawHeaders`, by names that `_nameEncoder` spells; it refuses what is no token."""
+        headers = Headers()
+        headers.addRawHeader(b"x-some-thing", b"1")
+        self.assertEqual(headers._rawHeaders, {b"X-Some-Thing": [b"1"]})
+        self.assertEqual(_nameEncoder.encode(b"eTAG"), b"ETag")
+        for name in (b"", b"a b", b"a ", b"a\0", b"\xe9", b"a:"):
+            self.assertRaises(InvalidHeaderName, _nameEncoder.encode, name)
+        self.assertLessEqual(
+            {"_nameEncoder", "InvalidHeaderName", "strip", "translate", "addRawHeader", "_receivedHeaderCount"},
+            names_in(HTTPChannel.headerReceived),
+        )
 
     def test_disconnected(self) -> None:
         """`_disconnected` tells that nobody is there any more."""

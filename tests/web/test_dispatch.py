@@ -31,6 +31,14 @@ TIMED = re.compile(rb"(?i)((?:x-request-id|date|etag|last-modified|set-cookie): 
 IDS = re.compile(rb'(?<=\()[0-9a-f]{16}(?=\))|(?<="mtime": )[0-9.]+')
 
 
+def _lasting(answer: bytes) -> bytes:
+    """Take out of an answer what no two have in common."""
+    answer = IDS.sub(b"ID", TIMED.sub(rb"\1-", answer))
+    if b"\npeerstor_" in answer:
+        answer = re.sub(rb"(?m)^(Content-Length: |[a-z_]+(?:\{.*\})? ).*$", rb"\1-", answer)
+    return answer
+
+
 class BothWays(SynchronousTestCase):
     """Two houses of one kind, of which one has lanes."""
 
@@ -51,7 +59,7 @@ class BothWays(SynchronousTestCase):
             channel.dataReceived(raw)
             house.clock.advance(5)
             channel.connectionLost(Failure(ConnectionError()))
-            received.append(IDS.sub(b"ID", TIMED.sub(rb"\1-", wire.value())))
+            received.append(_lasting(wire.value()))
         return received
 
     def compare(self, method: str, target: str, headers: dict[str, str], version: str = "1.1") -> None:
