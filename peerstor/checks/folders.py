@@ -1,5 +1,6 @@
 """The folders and logs: are they there, may this user use them, and is there room."""
 
+import contextlib
 import os
 import stat
 from pwd import getpwuid
@@ -47,7 +48,8 @@ def check_private(storage: bytes) -> Finding:
             f"{shown(path)} belongs to user {_user(found.st_uid)}, and this is user {_user(os.geteuid())}.",
             f"Run PeerStor as that user, or give it away: chown -R {_user(os.geteuid())} {shown(path)}",
         )
-    return ok("private", f"{shown(path)} belongs to user {_user(found.st_uid)}.")
+    text = f"{shown(path)} belongs to user {_user(found.st_uid)}."
+    return ok("private", f"{text} Compressed answers take {_gib(_held(os.path.join(path, b'cache')))} of it.")
 
 
 def check_room(path: bytes, what: str) -> Finding:
@@ -108,6 +110,16 @@ def _nearest(path: bytes) -> bytes:
     while not os.path.lexists(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)
     return path
+
+
+def _held(path: bytes) -> int:
+    """Count the bytes of the files in a folder; none where it isn't there, or not to be looked into."""
+    held = 0
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # a server that runs has just dropped it
+                held += entry.stat(follow_symlinks=False).st_size
+    return held
 
 
 def _gib(size: int) -> str:

@@ -62,6 +62,14 @@ class PrivateTests(FoldersCase):
         os.mkdir(self.root + b"/.peerstor", 0o700)
         self.assertIs(check_private(self.root).level, Level.OK)
 
+    def test_cache(self) -> None:
+        """What the cache takes is told, also where there is none yet."""
+        os.makedirs(self.root + b"/.peerstor/cache/x")
+        for size, told in ((0, "0 MiB"), (3 << 20, "3 MiB"), (3 << 30, "3.0 GiB")):
+            with open(self.root + b"/.peerstor/cache/entry", "wb") as file:
+                file.truncate(size)
+            self.assertIn(f"Compressed answers take {told}", check_private(self.root).text)
+
     def test_somebody_elses(self) -> None:
         """Another user's is wrong, and so is a file in its place."""
         os.mkdir(self.root + b"/.peerstor", 0o700)
