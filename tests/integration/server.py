@@ -43,9 +43,10 @@ class Server:
 
     :param folder: a folder of its own; the log is gathered in `log` there, the storage is `data` by default.
     :param options: further ones of the command line.
+    :param prelude: what the process runs first, for example to be on a slow disk.
     """
 
-    def __init__(self, folder: str, *options: str, storage: str | None = None) -> None:
+    def __init__(self, folder: str, *options: str, storage: str | None = None, prelude: str = "") -> None:
         self.folder = folder
         self.storage = storage or os.path.join(folder, "data")
         self.port = free_port()
@@ -54,6 +55,7 @@ class Server:
         self._warm: subprocess.Popen[bytes] | None = None
         self._log_path = os.path.join(folder, "log")
         self._begin = 0
+        self._prelude = prelude
 
     @property
     def pid(self) -> int:
@@ -76,7 +78,7 @@ class Server:
         """Prepare the process that `release` lets run."""
         if self._warm is not None:
             return
-        command = [sys.executable, "-c", _WARM, *self._arguments()]
+        command = [sys.executable, "-c", self._prelude + _WARM, *self._arguments()]
         with open(self._log_path, "ab") as log:
             self._warm = subprocess.Popen(
                 command, cwd=self.folder, env=_environment(), stdin=subprocess.PIPE, stdout=log, stderr=log
@@ -184,9 +186,9 @@ class Watch(threading.Thread):
 class ServerCase(SynchronousTestCase):
     """Gives servers that are ended with the test, and whose log has then to be clean."""
 
-    def serve(self, *options: str, storage: str | None = None, start: bool = True) -> Server:
+    def serve(self, *options: str, storage: str | None = None, start: bool = True, prelude: str = "") -> Server:
         """Make a server and, unless told otherwise, start it."""
-        server = Server(scratch_folder(self), *options, storage=storage)
+        server = Server(scratch_folder(self), *options, storage=storage, prelude=prelude)
         self.addCleanup(self._check_log, server)
         self.addCleanup(server.end)
         if start:

@@ -9,7 +9,6 @@ import zlib
 
 from tests.integration.server import Server, ServerCase
 from tests.integration.wire import Connection, head
-from tests.lanes import FAST_LANES
 
 OWN = re.compile(rb"\r\n(?:date|x-request-id): [^\r]*", re.IGNORECASE)
 """What is each answer's own."""
