@@ -27,6 +27,12 @@ class Pace:
 
     def through(self, items: Iterable[T]) -> Iterator[T]:
         """Give each of some things, one step each."""
-        for item in items:
-            yield item
-            self.step()
+        steps = self._steps
+        try:
+            for item in items:
+                yield item
+                steps += 1
+                if steps % SLICE == 0:
+                    time.sleep(PAUSE)
+        finally:
+            self._steps = steps

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from attrs import frozen
+from markupsafe import Markup
 from msgspec import Struct
 
 from peerstor.tree.entries import Entry, Page
@@ -13,6 +14,10 @@ from peerstor.web.pages import Pages
 from peerstor.web.rows import rows, seconds
 from peerstor.web.visitors import Visitor
 from peerstor.web.wanted import HTML, JSON, Sort, Wanted
+
+# Where the rows belong. The page around them isn't ASCII: joined as text they would be widened, and encoded one by
+# one, which takes longer than to write them. No name or note can look like this once it is escaped.
+_ROWS = Markup("<!--rows-->")
 
 
 @frozen
@@ -80,12 +85,12 @@ def _body(view: View, page: Page, pages: Pages) -> bytes:
 def _html(view: View, page: Page, pages: Pages) -> bytes:
     path, links, wanted = view.path, view.links, view.wanted
     share_page = _share_page(path, links) if view.may_share else None
-    return pages.render(
+    page_around = pages.render(
         "listing.html",
         visitor=view.visitor,
         top=(links.to(links.top), links.top.name),
         crumbs=_crumbs(path, links),
-        rows=rows(_linked(view, page), share_page=share_page),
+        rows=_ROWS if page.entries else "",
         share_page=share_page,
         columns=_columns(wanted),
         note=view.note,
@@ -94,6 +99,8 @@ def _html(view: View, page: Page, pages: Pages) -> bytes:
         next_page=wanted.query(cursor=page.next) if page.next else None,
         **uploading(path, links, may_create=view.may_create),
     )
+    before, _, behind = page_around.partition(_ROWS.encode())
+    return b"".join((before, rows(_linked(view, page), share_page=share_page).encode(), behind))
 
 
 class _Item(Struct, frozen=True, gc=False):

@@ -48,6 +48,7 @@ class Pages:
         made = Environment(
             loader=PackageLoader("peerstor.web", "templates"),
             autoescape=select_autoescape(default=True),
+            auto_reload=False,  # or each page looks whether its templates' files have changed
             trim_blocks=True,
             lstrip_blocks=True,
         )

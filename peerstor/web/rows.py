@@ -7,7 +7,7 @@ since nothing else of a listing is there so often.
 import re
 from collections.abc import Iterable
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from peerstor.tree.entries import Entry
 from peerstor.tree.paths import quote_name
@@ -17,14 +17,14 @@ from peerstor.web.display import human_size, time_shown, visible
 _PLAIN = re.compile(rb"[A-Za-z0-9._~ ()\[\]{}!#$%*+,:;=?@^|\\/`-]+")
 
 
-def rows(entries: Iterable[tuple[str, Entry]], *, share_page: str | None = None) -> Markup:
+def rows(entries: Iterable[tuple[str, Entry]], *, share_page: str | None = None) -> str:
     """Write the rows of entries, each with its link.
 
     The name alone can hold signs of HTML: links are percent-encoded, and the rest we make ourselves.
 
     :param share_page: what the address of the page that shares an entry begins with; None for whoever can't.
     """
-    return Markup("".join([_row(href, entry, share_page) for href, entry in entries]))
+    return "".join([_row(href, entry, share_page) for href, entry in entries])
 
 
 def seconds(entry: Entry) -> float:
