@@ -46,7 +46,9 @@ class Collector:
         try:
             await self._ended
         except Exception as error:
-            if isinstance(error, Fault) or error is self._reason:
+            if self._reason is not None:
+                raise self._reason from error
+            if isinstance(error, Fault):
                 raise
             raise BodyCut() from error
         if length is not None and self._count != length:

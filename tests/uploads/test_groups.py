@@ -1,0 +1,90 @@
+"""Visits in groups: who goes with whom, and who waits for nobody."""
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from peerstor.uploads.groups import AT_MOST, PATIENCE, Groups
+from tests.fakes import HeldThreads, ImmediateThreads
+
+
+class GroupsTests(SynchronousTestCase):
+    """With threads and a clock that the test lets run."""
+
+    def setUp(self) -> None:
+        self.clock, self.threads = Clock(), HeldThreads()
+        self.seen: list[list[int]] = []
+        self.groups: Groups[int, int] = Groups(threads=self.threads, clock=self.clock, visit=self.visit)
+
+    def visit(self, members: Sequence[int]) -> list[int | Exception]:
+        """Double each; a negative one can't be."""
+        self.seen.append([*members])
+        return [ValueError(member) if member < 0 else member * 2 for member in members]
+
+    def test_alone(self) -> None:
+        """Who comes first goes at once."""
+        done = self.groups.join(1)
+        self.threads.release()
+        self.assertEqual((self.successResultOf(done), self.seen), (2, [[1]]))
+
+    def test_company(self) -> None:
+        """Who comes while a visit is under way goes with the next, and each has its own outcome."""
+        done = [self.groups.join(number) for number in (1, 2, -3, 4)]
+        self.threads.release_all()
+        self.assertEqual(self.seen, [[1], [2, -3, 4]])
+        self.failureResultOf(done.pop(2), ValueError)
+        self.assertEqual([self.successResultOf(one) for one in done], [2, 4, 8])
+
+    def test_gathering(self) -> None:
+        """Who comes together goes together."""
+        with self.groups.gathering():
+            for number in (1, 2, 3):
+                self.groups.join(number)
+        self.threads.release_all()
+        self.assertEqual(self.seen, [[1, 2, 3]])
+
+    def test_at_most(self) -> None:
+        """A group has an end, and what is over goes with the next."""
+        with self.groups.gathering():
+            done = [self.groups.join(number) for number in range(AT_MOST + 2)]
+        self.threads.release_all()
+        self.assertEqual([len(group) for group in self.seen], [AT_MOST, 2])
+        self.assertEqual([self.successResultOf(one) for one in done], [2 * n for n in range(AT_MOST + 2)])
+
+    def test_slow(self) -> None:
+        """A visit that hangs keeps the others from theirs for a moment only, and still comes to its end."""
+        slow, other = self.groups.join(1), self.groups.join(2)
+        self.assertEqual(len(self.threads.waiting), 1)
+        self.clock.pump([PATIENCE] * 2)
+        hanging = self.threads.waiting.pop(0)
+        self.threads.release_all()
+        self.assertEqual(self.successResultOf(other), 4)
+        self.assertNoResult(slow)
+        self.threads.waiting.append(hanging)
+        self.threads.release_all()
+        self.assertEqual(self.successResultOf(slow), 2)
+
+    def test_quick_again(self) -> None:
+        """Visits that are quick go one after the other, however long that goes on; then nothing is left to do."""
+        for number in range(10):
+            done = self.groups.join(number)
+            self.clock.advance(PATIENCE)
+            self.assertEqual(len(self.threads.waiting), 1)
+            self.threads.release()
+            self.successResultOf(done)
+        self.clock.pump([PATIENCE] * 3)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_defect(self) -> None:
+        """A visit that fails as a whole fails for each."""
+
+        def broken(members: Sequence[int]) -> list[int | Exception]:
+            raise ZeroDivisionError
+
+        groups: Groups[int, int] = Groups(threads=ImmediateThreads(), clock=self.clock, visit=broken)
+        with groups.gathering():
+            done: list[Deferred[int]] = [groups.join(number) for number in (1, 2)]
+        for one in done:
+            self.failureResultOf(one, ZeroDivisionError)
