@@ -129,9 +129,12 @@ class StreamingRequest(Request):
 
     def write(self, data: bytes) -> None:
         """Write a piece of the answer, deciding at the first one what becomes of an unread body."""
-        if not self.startedWriting and not self.finished and not self._disconnected:
-            self._settle_connection()
-        super().write(data)
+        if self.startedWriting or self.finished or self._disconnected:
+            super().write(data)
+            return
+        self._settle_connection()
+        with self.channel.gathering():
+            super().write(data)
 
     @property
     def drainable(self) -> bool:

@@ -1,5 +1,6 @@
 """What the parts of a connection ask of each other, so that none has to import the one above it."""
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -75,6 +76,9 @@ class Connection(Protocol):
 
     def sent_aside(self, count: int) -> None:
         """Count bytes of an answer that go to the socket in another way than through `write`."""
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Send the head of an answer and what is written with it in one go."""
 
     def answered_early(self, request: Any) -> None:
         """Decide what becomes of the rest of a body that nobody wants."""
