@@ -8,8 +8,6 @@ from threading import Lock
 from time import monotonic
 from typing import Protocol
 
-from blake3 import blake3
-
 from peerstor.cache.entry import START, write_head
 from peerstor.cache.index import room
 from peerstor.cache.origin import Origin
@@ -53,7 +51,6 @@ class Draft:
         self._dir_fd = dir_fd
         self._most = most
         self._name = secrets.token_hex(16) + SUFFIX
-        self._hasher = blake3()
         self._length = 0
         self._promised = 0
         self._lock = Lock()
@@ -103,14 +100,13 @@ class Draft:
         while view:
             taken = os.pwrite(self._fd, view, position)
             view, position = view[taken:], position + taken
-        self._hasher.update(data)
         self._length += len(data)
         return monotonic() - begin < PATIENCE
 
     def _finish(self, fd: int) -> bool:
         if not self._length or not self.origin.holds(fd):
             return False
-        write_head(self._fd, self.origin.key, self._length, self._hasher.digest())
+        write_head(self._fd, self.origin.key, self._length)
         name = self.origin.key.hex()
         os.rename(self._name, name, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
         self._shelf.accept(self, os.fstat(self._fd), self._promised)

@@ -42,9 +42,12 @@ class Kept:
         self.close()
 
 
-def write_head(fd: int, key: bytes, length: int, digest: bytes) -> None:
-    """Make an entry of a file that already holds a result. Blocks. Raises OSError."""
-    os.pwrite(fd, _HEAD.pack(_MAGIC, key, length, digest), 0)
+def write_head(fd: int, key: bytes, length: int) -> None:
+    """Make an entry of a file that already holds a result. Blocks. Raises OSError.
+
+    The digest is taken here, not with each piece: a client waits for the pieces, and nobody for this.
+    """
+    os.pwrite(fd, _HEAD.pack(_MAGIC, key, length, _digest(fd)), 0)
 
 
 def check(fd: int, key: bytes) -> int:

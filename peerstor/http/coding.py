@@ -124,7 +124,7 @@ class Copy(Protocol):
         """
 
     def abandon(self) -> None:
-        """Know that no more come, and that these were not all; nothing happens after `keep`."""
+        """Know that no more come, and that these were not all."""
 
 
 class Gzip:
@@ -143,11 +143,12 @@ class Gzip:
         self._copy: Copy | None = None
         self._compressor: Compressor | None = None
         self._wanted = True
+        self._ended = False
 
     @property
-    def over(self) -> bool:
-        """Whether nothing is held any more; tells so in any thread."""
-        return self._fd < 0
+    def ended(self) -> bool:
+        """Whether the last bytes have been given; tells so in any thread."""
+        return self._ended
 
     @property
     def copying(self) -> bool:
@@ -168,19 +169,23 @@ class Gzip:
         if self._compressor is None:
             self._compressor = compressor()
             self._copy = None if self._begin_copy is None else self._begin_copy()
-        while self._wanted and not self.over:
+        while self._wanted and not self._ended:
             coded = self._next(self._compressor)
             if coded:
                 return coded
         return b""
 
     def close(self) -> None:
-        """Let go of everything; once more does nothing."""
+        """Tell the copy how it ended, and let go of everything; once more does nothing."""
+        if self._fd < 0:
+            return
         if self._copy is not None:
-            self._copy.abandon()
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+            if self._ended:
+                self._copy.keep(self._fd)
+            else:
+                self._copy.abandon()
+        os.close(self._fd)
+        self._fd = -1
 
     def _next(self, coder: Compressor) -> bytes:
         wanted = min(SLICE, self._length - self._position)
@@ -189,17 +194,10 @@ class Gzip:
             self._position += len(data)
             coded = coder.compress(data)
         else:
-            coded = coder.flush()
+            coded, self._ended = coder.flush(), True
         if self._copy is not None and coded:
             self._copy.write(coded)
-        if not wanted:
-            self._end()
         return coded
-
-    def _end(self) -> None:
-        if self._copy is not None:
-            self._copy.keep(self._fd)
-        self.close()
 
 
 class GzipBlocks:
@@ -221,7 +219,7 @@ class GzipBlocks:
         """Return the next block; it fails with `FileShrank` when the file ends before its length."""
         ahead, self._ahead = self._ahead, None
         if ahead is None:
-            if self._gzip.over:
+            if self._gzip.ended:
                 return b""
             ahead = self._threads.run(self._gzip.step)
         return ahead.addCallback(self._arrived)
@@ -232,15 +230,11 @@ class GzipBlocks:
         self._gzip.forget()
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
-            ahead.addBoth(lambda _: self._let_go())
+            ahead.addBoth(lambda _: self._threads.run(self._gzip.close))
         else:
-            self._let_go()
+            self._threads.run(self._gzip.close)
 
     def _arrived(self, block: bytes) -> bytes:
-        if not (self._closed or self._gzip.over):
+        if not (self._closed or self._gzip.ended):
             self._ahead = self._threads.run(self._gzip.step)
         return block
-
-    def _let_go(self) -> None:
-        if not self._gzip.over:
-            self._threads.run(self._gzip.close)
