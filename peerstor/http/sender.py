@@ -1,13 +1,16 @@
 """Sending spans of open files to a client, with no read of the reactor's thread ever waiting for a disk."""
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IReactorTime
 
 from peerstor.http import spans
-from peerstor.http.blocks import Runs, TransferStopped, send
+from peerstor.http.blocks import BlockProducer, Runs, TransferStopped
+from peerstor.http.request import StreamingRequest
 from peerstor.http.spans import BLOCK, FileShrank, Span
+from peerstor.http.zerocopy import ZeroCopy, fits
 
 __all__ = ["FileShrank", "Span", "SpanSource", "TransferStopped", "send_spans"]
 
@@ -57,7 +60,10 @@ class SpanSource:
 def send_spans(
     consumer: IConsumer, parts: Iterable[bytes | Span], *, threads: Runs, clock: IReactorTime
 ) -> Deferred[None]:
-    """Push ready bytes and spans of files to `consumer`, in order.
+    """Send ready bytes and spans of files to `consumer`, in order.
+
+    A request over a plain connection gets them without a copy (`peerstor.http.zerocopy`), unless that way is
+    switched off; any other consumer has blocks of them pushed to it.
 
     :param parts: what to send; pieces of ready bytes should be at most 64 KiB each.
     :param threads: where reads run that may wait for a disk.
@@ -67,4 +73,14 @@ def send_spans(
         when a read failed. Once it has fired, no read is under way: close the descriptors then, not before, even
         where it was cancelled.
     """
-    return send(consumer, SpanSource(parts, threads=threads), clock=clock)
+    return Deferred.fromCoroutine(_send(consumer, parts, threads, clock))
+
+
+async def _send(consumer: IConsumer, parts: Iterable[bytes | Span], threads: Runs, clock: IReactorTime) -> None:
+    """Send what can be sent without a copy, and the rest in blocks."""
+    if fits(consumer):
+        request = cast(StreamingRequest, consumer)
+        parts = await ZeroCopy(request=request, parts=parts, threads=threads, clock=clock).run()
+        if not parts:
+            return
+    await BlockProducer(consumer=consumer, source=SpanSource(parts, threads=threads), clock=clock).run()

@@ -10,10 +10,10 @@ from attrs import define, frozen
 BLOCK = 64 * 1024
 
 #: The platform's flag for "only from the page cache"; 0 where there is none.
-_NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 
 #: What the platform answers where it knows the flag but this file system does not take it.
-_UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
 @define(eq=False)
@@ -55,7 +55,7 @@ class CacheReader:
     """Reads what is in the page cache, in the caller's thread, without ever waiting for a disk."""
 
     def __init__(self) -> None:
-        self._works = bool(_NOWAIT) and hasattr(os, "preadv")
+        self._works = bool(NOWAIT) and hasattr(os, "preadv")
 
     def read(self, fd: int, position: int, length: int) -> bytes:
         """Return up to `length` bytes at `position`, or `b""` when only a read that may wait can tell."""
@@ -63,9 +63,9 @@ class CacheReader:
             return b""
         buffer = bytearray(length)
         try:
-            count = os.preadv(fd, [buffer], position, _NOWAIT)
+            count = os.preadv(fd, [buffer], position, NOWAIT)
         except OSError as error:
             # Any other fault shows again in the read that may wait, with its proper meaning.
-            self._works = error.errno not in _UNSUPPORTED
+            self._works = error.errno not in UNSUPPORTED
             return b""
         return bytes(memoryview(buffer)[:count])

@@ -68,7 +68,7 @@ class Sending(SynchronousTestCase):
 
     def test_platform_without_the_flag(self) -> None:
         """Where the platform has no such read, every block goes through a thread."""
-        self.patch(spans, "_NOWAIT", 0)
+        self.patch(spans, "NOWAIT", 0)
         transport = FillingTransport(mark=10**9)
         done = send_spans(transport, [Span(self.fd, 0, 70_000)], threads=self.threads, clock=self.clock)
         self.assertEqual((transport.value(), len(self.threads.waiting)), (b"", 1))
