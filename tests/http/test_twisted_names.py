@@ -4,7 +4,9 @@ import inspect
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.posixbase import _PollLikeMixin
+from twisted.internet.posixbase import _PollLikeMixin
 from twisted.internet.tcp import Connection, Server
+from twisted.internet.unix import Server as UnixServer
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import (
@@ -147,6 +149,16 @@ class TwistedNames(SynchronousTestCase):
         decoder.contentLength -= 3
         decoder.dataReceived(b"")
         self.assertEqual((pieces, rest), ([b"ab", b""], [b""]))
+
+    def test_lent_transport(self) -> None:
+        """`lent` stands in `doWrite`'s place, empties the buffer as it does, and knows the ways to a bare socket."""
+        self.assertIn("doWrite", names_in(_PollLikeMixin._doReadOrWrite))
+        self.assertLessEqual({"_tempDataBuffer", "writeSomeData", "stopWriting"}, names_in(FileDescriptor.doWrite))
+        self.assertLessEqual({"producer", "producerPaused"}, names_in(FileDescriptor.doWrite))
+        self.assertIs(Server.doWrite, FileDescriptor.doWrite)
+        self.assertIs(Server.writeSomeData, Connection.writeSomeData)
+        self.assertIs(UnixServer.doWrite, FileDescriptor.doWrite)
+        self.assertFalse(Connection.TLS)
 
     def test_transport_protocol(self) -> None:
         """`firstbyte` puts another protocol in its place: whatever is read goes to the transport's `protocol`."""
