@@ -4,7 +4,6 @@ import inspect
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.posixbase import _PollLikeMixin
-from twisted.internet.posixbase import _PollLikeMixin
 from twisted.internet.tcp import Connection, Server
 from twisted.internet.unix import Server as UnixServer
 from twisted.protocols.basic import LineReceiver
