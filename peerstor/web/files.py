@@ -122,7 +122,7 @@ class Files:
         ranges = _ranges(request, tag, found) if ranged else None
         if ranges is None:
             return await self._send_whole(request, reading)
-        return await self._send_ranges(request, reading.opened, ranges, kind)
+        return await self._send_ranges(request, reading, ranges, kind)
 
     def _coding(self, request: StreamingRequest, kind: str, size: int, *, ranged: bool) -> bytes | None:
         """Choose the coding, and say that there was a choice."""
@@ -153,9 +153,9 @@ class Files:
         return await self._send(request, (Span(reading.opened.fd, 0, size),))
 
     async def _send_ranges(
-        self, request: StreamingRequest, opened: Opened, ranges: tuple[ByteRange, ...], kind: str
+        self, request: StreamingRequest, reading: Reading, ranges: tuple[ByteRange, ...], kind: str
     ) -> bytes:
-        size = opened.stat.st_size
+        opened, size = reading.opened, reading.opened.stat.st_size
         request.setResponseCode(206)
         parts: tuple[bytes | Span, ...]
         if len(ranges) == 1:
@@ -167,12 +167,18 @@ class Files:
             request.setHeader(b"content-type", framed.content_type)
             request.setHeader(b"content-length", b"%d" % framed.length)
             parts = framed.parts
+        if reading.content is not None:
+            return b"".join(_read(part, reading.content) for part in parts)
         return await self._send(request, parts)
 
     async def _send(self, request: StreamingRequest, parts: tuple[bytes | Span, ...]) -> bytes:
         with self._counts.transfer():
             await send_spans(request, parts, threads=self._threads, clock=self._clock)
         return b""
+
+
+def _read(part: bytes | Span, content: bytes) -> bytes:
+    return part if isinstance(part, bytes) else content[part.start : part.start + part.length]
 
 
 def _ranges(request: StreamingRequest, tag: str, found: os.stat_result) -> tuple[ByteRange, ...] | None:

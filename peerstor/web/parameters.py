@@ -1,6 +1,7 @@
 """Reading the parameters of a query, strictly."""
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from peerstor.errors import BadNumber, BadRequest
@@ -18,7 +19,7 @@ def text(request: StreamingRequest, name: bytes) -> bytes | None:
 
     :raise BadRequest: it is there twice, and two readers might take two different ones.
     """
-    values = [value for given, value in _pairs(request) if given == name]
+    values = [value for given, value in _pairs(_query(request)) if given == name]
     if len(values) > 1:
         raise BadRequest(f"{name.decode('ascii')} is given more than once.")
     return values[0] if values else None
@@ -26,17 +27,18 @@ def text(request: StreamingRequest, name: bytes) -> bytes | None:
 
 def flag(request: StreamingRequest, name: bytes) -> bool:
     """Tell whether a parameter is there, with or without a value."""
-    return b"?" in request.uri and any(field.partition(b"=")[0] == name for field in _fields(request))
+    return b"?" in request.uri and any(field.partition(b"=")[0] == name for field in _query(request).split(b"&"))
 
 
-def _fields(request: StreamingRequest) -> list[bytes]:
-    return request.uri.partition(b"?")[2].split(b"&")
+def _query(request: StreamingRequest) -> bytes:
+    return request.uri.partition(b"?")[2]
 
 
-def _pairs(request: StreamingRequest) -> list[tuple[bytes, bytes]]:
+@lru_cache(maxsize=16)  # a handler asks for one parameter after the other
+def _pairs(query: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """Read what has a value (WHATWG URL, section 5.1); twisted's `args` ends a value at a semicolon too."""
-    pairs = [field.partition(b"=") for field in _fields(request)]
-    return [(_decoded(name), _decoded(value)) for name, equals, value in pairs if equals]
+    pairs = [field.partition(b"=") for field in query.split(b"&")]
+    return tuple((_decoded(name), _decoded(value)) for name, equals, value in pairs if equals)
 
 
 def _decoded(text: bytes) -> bytes:

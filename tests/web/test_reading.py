@@ -13,6 +13,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from peerstor.web import files, tree
 from tests.web.house import House
 
 ODD_NAMES = (
@@ -111,6 +112,22 @@ class FileTests(Reading):
         self.assertIn(b"Content-Range: bytes 0-1/1024\r\n\r\n\x00\x01", parts[1])
         self.assertIn(b"Content-Range: bytes 10-11/1024\r\n\r\n\x0a\x0b", parts[2])
         self.assertEqual(len(answer.body), int(answer.headers["content-length"]))
+
+    def test_ranges_from_memory_or_file(self) -> None:
+        """Ranges of a file that was read whole are those that are read from the file, byte by byte."""
+
+        def told(header: str) -> tuple[int, dict[str, str], bytes]:
+            answer = self.get("/a.bin", Range=header)
+            boundary = answer.headers["content-type"].rpartition("boundary=")[2]
+            varying = {"date", "x-request-id", "content-type"}
+            fields = {name: value for name, value in answer.headers.items() if name not in varying}
+            return answer.status, fields, answer.body.replace(boundary.encode(), b"--")
+
+        headers = ("bytes=0-0", "bytes=5-", "bytes=-1", "bytes=0-1023", "bytes=3-4,1000-1010,1020-", "bytes=9-8")
+        small = [told(header) for header in headers]
+        self.patch(files, "SMALL", -1)
+        self.patch(tree, "SMALL", -1)
+        self.assertEqual([told(header) for header in headers], small)
 
     def test_range_bomb(self) -> None:
         """More ranges than anybody needs, or more bytes than there are, get the whole file, once."""
