@@ -7,6 +7,7 @@ names of twisted that this stands on are listed in `tests/http/test_twisted_name
 """
 
 import contextlib
+import socket
 from typing import Any
 
 from OpenSSL import SSL
@@ -34,6 +35,13 @@ READ_PER_TURN = 256 * 1024
 WRITTEN_PER_TURN = 1024 * 1024
 """Bytes sent before others have their turn: what a producer may hand over in one, see `peerstor.http.blocks`."""
 
+KEEN_AFTER = 4 * 1024 * 1024
+"""Bytes of answers after which a client counts as one that reads, however many come."""
+
+UNSENT_OF_KEEN = 512 * 1024
+"""Bytes that the kernel then takes for it beyond what is on its way. The few that it takes of everybody (see
+`peerstor.daemon.listen`) have it push each record by itself, which costs a fifth of the whole transfer."""
+
 
 @implementer(ISSLTransport)
 class SecureServer(Server):
@@ -56,6 +64,7 @@ class SecureServer(Server):
         self._paused = False
         self._read_waits = False
         self._said_goodbye = False
+        self._until_keen = KEEN_AFTER
         super().__init__(
             plain.socket,
             protocol,
@@ -136,13 +145,14 @@ class SecureServer(Server):
                     return why
         left = WRITTEN_PER_TURN
         while left > 0 and self.connected and not self._aborting:
-            if self.offset == len(self.dataBuffer) and not self._refill():
+            if self.offset >= len(self.dataBuffer) and not self._refill():
                 return self._drained()
             count = self.writeSomeData(memoryview(self.dataBuffer)[self.offset : self.offset + left])
             if isinstance(count, Exception):
                 return count
             self.offset += count
             left -= count
+            self._note_taken(count)
             if left and self.offset < len(self.dataBuffer):
                 return None  # the kernel takes no more for now
         return None
@@ -164,6 +174,14 @@ class SecureServer(Server):
         except SSL.Error:
             return CONNECTION_LOST
         return done
+
+    def _note_taken(self, count: int) -> None:
+        if self._until_keen <= 0:
+            return
+        self._until_keen -= count
+        if self._until_keen <= 0 and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            with contextlib.suppress(OSError):  # the connection is lost, which shows elsewhere
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_OF_KEEN)
 
     def _refill(self) -> bool:
         """Take the next bytes to be sent; tells whether there are any."""

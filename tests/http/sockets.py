@@ -182,7 +182,7 @@ class Lane(Plain):
         except (SSL.WantReadError, SSL.ZeroReturnError, SSL.SysCallError):
             pass
         except SSL.Error as error:
-            self.failure = error
+            self.failure = self.failure or error
         return bool(sent or came)
 
     def _push(self) -> int:
