@@ -11,6 +11,9 @@ Mark = tuple[int, int, int, int]
 
 _ROOM = 4096
 
+MOST = 50_000
+"""Entries that are kept at most, however small: each costs some 300 bytes of memory."""
+
 
 def room(size: int) -> int:
     """Bytes that a file of `size` bytes takes on a disk."""
@@ -120,7 +123,7 @@ class Index:
             return name
 
     def _surplus(self) -> Iterator[str]:
-        while self._known and self._kept + self._promised > self.limit:
+        while self._known and (self._kept + self._promised > self.limit or len(self._known) >= MOST):
             name = next(iter(self._known))
             self._pop(name)
             yield name

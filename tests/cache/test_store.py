@@ -5,7 +5,7 @@ import stat
 import time
 from unittest import mock
 
-from peerstor.cache import draft, store
+from peerstor.cache import draft, index, store
 from peerstor.cache.entry import START
 from peerstor.cache.store import Cache
 from tests.cache.scaffold import CacheCase
@@ -194,6 +194,13 @@ class BoundTests(CacheCase):
             self.assertEqual(self.cache.taken, self.used())
             self.assertNotIn(origins[gone].key.hex(), self.names)
         self.assertIn(origins[0].key.hex(), self.names)
+
+    def test_many_tiny_ones(self) -> None:
+        """However small the results are, there are only so many: each costs memory."""
+        self.patch(index, "MOST", 10)
+        origins = [self.keep(self.file(str(number)), b"tiny") for number in range(30)]
+        self.assertEqual([self.cache.knows(origin) for origin in origins], [False] * 20 + [True] * 10)
+        self.assertEqual(len(self.names), 10)
 
     def test_use_is_noted_once_a_minute(self) -> None:
         """However often an entry is used, its time is written once a minute."""
