@@ -1,6 +1,7 @@
 """One file of a form: bytes that can be taken once, while the rest of the form waits."""
 
 from collections.abc import Callable
+from typing import cast
 
 from attrs import define
 from twisted.internet.defer import Deferred, fail
@@ -8,7 +9,7 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from peerstor.http.body import DeliveryStopped
+from peerstor.http.body import DeliveryStopped, ViewConsumer
 
 
 @define(eq=False)
@@ -86,13 +87,19 @@ class FilePart:
         """Whether bytes may be written now."""
         return self._discarded or (self._consumer is not None and not self._paused)
 
-    def write(self, data: bytes) -> None:
-        """Pass bytes on, or drop them where nobody wants them."""
+    def write(self, data: bytes, *, through: bool = False) -> None:
+        """Pass bytes on, or drop them where nobody wants them.
+
+        :param through: whether they go as a view to a consumer that welcomes one.
+        """
         if self._consumer is None:
             return
         self._count += len(data)
         try:
-            self._consumer.write(data)
+            if through and getattr(self._consumer, "direct", False):
+                cast(ViewConsumer, self._consumer).write_through(memoryview(data))
+            else:
+                self._consumer.write(data)
         except Exception:
             self._close(Failure())
 

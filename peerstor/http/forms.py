@@ -126,6 +126,7 @@ class FormReader:
         self._producer: IPushProducer | None = None
         self._paused = False
         self._pumping = False
+        self._through = False
         self._ended = False
         self._failure: Failure | None = None
         self._settled = Latch()
@@ -171,6 +172,16 @@ class FormReader:
         if self._failure is None:
             self._waiting.append(data)
             self._pump()
+
+    @property
+    def direct(self) -> bool:
+        """Whether views are welcome (see `ViewConsumer`): the next bytes would be parsed at once."""
+        return self._ready and not self._waiting
+
+    def write_through(self, data: memoryview) -> None:
+        """Take bytes of the form. The parser needs an object of them; whoever takes a file can do with a view."""
+        self._through = True
+        self.write(bytes(data))
 
     # The flow. One event of the parser at a time; between two of them anything may pause us.
 
@@ -276,7 +287,7 @@ class FormReader:
             self._events = _prepended(data, self._events)
             self._offer(part)
         elif self._part is not None:
-            self._part.write(data)
+            self._part.write(data, through=self._through)
         elif self._field is not None:
             if len(self._field.value) + len(data) > self._limits.field_size:
                 raise FormTooLarge("a field is too long")

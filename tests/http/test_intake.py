@@ -15,6 +15,8 @@ from zope.interface import implementer
 
 from peerstor.http.basin import READ_AT_LEAST, READ_AT_MOST, Basin
 from peerstor.http.body import BodyTooLarge
+from peerstor.http.formparts import FilePart
+from peerstor.http.forms import FormReader
 from peerstor.http.intake import Intake
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IViewConsumer
@@ -240,6 +242,52 @@ class BothWays(SynchronousTestCase):
             live.lose()
 
         self.both(act)
+
+
+class FormTests(SynchronousTestCase):
+    """Forms: their files' bytes reach who takes them as views of what was parsed."""
+
+    @settings(max_examples=30, deadline=None)
+    @given(
+        sizes=st.lists(st.sampled_from([0, 1, 65_536, 300_000]), min_size=1, max_size=3),
+        cuts=st.lists(st.floats(0, 1), max_size=3),
+    )
+    def test_both_ways(self, sizes: list[int], cuts: list[float]) -> None:
+        """The same files arrive, however the form is cut, and only the lent way gives views."""
+        form = b"".join(
+            b'--b\r\nContent-Disposition: form-data; name="f"; filename="n%d"\r\n\r\n%b\r\n'
+            % (number, (b"ab\r\n--c" * 50_000)[:size])
+            for number, size in enumerate(sizes)
+        )
+        form += b"--b--\r\n"
+        marks = sorted({0, len(form), *(int(cut * len(form)) for cut in cuts)})
+        fast, ordinary = (self.read(form, marks, lanes=lanes) for lanes in (True, False))
+        self.assertEqual(fast[:2], ordinary[:2])
+        self.assertEqual([len(data) for data in fast[1]], sizes)
+        self.assertEqual(ordinary[2], 0)
+        self.assertEqual(fast[2], sum(sizes))
+
+    def read(self, form: bytes, marks: list[int], *, lanes: bool) -> tuple[list[int], list[bytes], int]:
+        """Send a form in pieces; gives the statuses, the files, and how many bytes came as views."""
+        collectors: list[ViewCollector] = []
+
+        async def keep(part: FilePart) -> None:
+            collectors.append(ViewCollector())
+            await part.deliver(collectors[-1])
+
+        def handle(request: StreamingRequest) -> None:
+            done = Deferred.fromCoroutine(FormReader(b"b", keep).read(request.body))
+            done.addCallbacks(lambda _: answer(request), lambda _: answer(request, b"no", 400))
+
+        live = Live(handle, lanes=lanes)
+        try:
+            live.send(head("POST", "/", len(form)))
+            for begin, end in pairwise(marks):
+                live.send(form[begin:end])
+            views = sum(sum(collector.views) for collector in collectors)
+            return statuses(live.answers), [collector.data for collector in collectors], views
+        finally:
+            live.close()
 
 
 class IntakeTests(SynchronousTestCase):
