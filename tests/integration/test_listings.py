@@ -1,10 +1,12 @@
 """Rules of listings that come from memory, in a real server: they are never behind what lies on the disk."""
 
 import calendar
+import contextlib
 import json
 import os
 import random
 import re
+import threading
 import time
 from collections.abc import Callable
 from html import unescape
@@ -138,6 +140,28 @@ class ChangedBehindTests(ServerCase):
 
     def test_every_change_shows(self) -> None:
         """Whatever is done to a folder, whenever: the very next listing shows it, in each form."""
+        self.change_all()
+
+    def test_in_a_crowd(self) -> None:
+        """So it does while others ask for the same all the time."""
+        ended = threading.Event()
+
+        def ask(api: Api, form: str) -> None:
+            while not ended.is_set():
+                api.call("GET", "/top/folder/", headers={"Accept": form})
+
+        crowd = [threading.Thread(target=ask, args=(self.api(self.server), form)) for form in FORMS * 2]
+        for one in crowd:
+            one.start()
+        try:
+            self.change_all()
+        finally:
+            ended.set()
+            for one in crowd:
+                one.join()
+
+    def change_all(self) -> None:
+        """Make changes of all kinds, and look after each."""
         changes, watched = self.changes(), 0
         for number in range(ROUNDS):
             self.form = FORMS[number % 3]
@@ -158,8 +182,11 @@ class ChangedBehindTests(ServerCase):
 
     def watches(self) -> int:
         """Count the watches of the server (proc_pid_fdinfo(5))."""
-        folder = f"/proc/{self.server.pid}/fdinfo"
-        return sum(open(f"{folder}/{fd}").read().count("inotify wd:") for fd in os.listdir(folder))
+        folder, count = f"/proc/{self.server.pid}/fdinfo", 0
+        for fd in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError), open(f"{folder}/{fd}") as told:
+                count += told.read().count("inotify wd:")
+        return count
 
     def on_disk(self) -> Listed:
         """Give what the listing has to tell."""
