@@ -22,6 +22,7 @@ from peerstor.http.body import BodyStream, Hold
 from peerstor.http.chunks import BoundedChunks
 from peerstor.http.clients import LOCAL, UNKNOWN, client_address
 from peerstor.http.deadline import Deadline
+from peerstor.http.heads import lines_of
 from peerstor.http.intake import Intake
 from peerstor.http.outflow import unsent
 from peerstor.http.outright import emptied, send
@@ -157,8 +158,24 @@ class StreamingChannel(HTTPChannel):
         if self._phase is Phase.IDLE:
             self._phase = Phase.HEAD
             self._deadline.set(self.site.timeouts.head, self._head_expired)
-        LineReceiver.dataReceived(self, data)
+        LineReceiver.dataReceived(self, self._behind_head(data))
         self.body_held()
+
+    def _behind_head(self, data: bytes) -> bytes:
+        """Take the lines of a head that came whole (`peerstor.http.heads`); give what is left to be read.
+
+        What is left begins with the empty line: the end of the head, and all behind it, is read the ordinary way.
+        """
+        begins = self.line_mode and self.persistent and "_command" not in self.__dict__
+        if not (begins and self.site.lanes) or self._buffer or self._busyReceiving:
+            return data
+        lines = lines_of(data)
+        if lines is None:
+            return data
+        self.lineReceived(lines[0])
+        if "_command" in self.__dict__ and all(map(self.headerReceived, lines[1:])):
+            return data[sum(map(len, lines)) + 2 * len(lines) :]
+        return b""
 
     # The fast lane: see `peerstor.http.repeats`.
 

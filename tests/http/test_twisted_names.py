@@ -191,6 +191,11 @@ class TwistedNames(SynchronousTestCase):
         self.assertLessEqual({"_aborting", "callLater"}, names_in(Server.abortConnection))
         self.assertIs(Server.TLS, False)
 
+    def test_lines_of_a_head(self) -> None:
+        """`lineReceived` hands each header to `headerReceived`, as the lane of heads does."""
+        self.assertIn("headerReceived", names_in(HTTPChannel.lineReceived))
+        self.assertLessEqual({"_buffer", "_busyReceiving", "line_mode"}, names_in(LineReceiver.dataReceived))
+
     def test_line_receiver(self) -> None:
         """Lines are bounded by `MAX_LENGTH`, and one that is longer goes to `lineLengthExceeded`."""
         self.assertEqual(LineReceiver.MAX_LENGTH, 16384)
