@@ -1,6 +1,7 @@
 """What the uploads that are under way share: the time of the reactor's thread, and memory."""
 
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from twisted.internet.interfaces import IReactorTime
@@ -22,12 +23,24 @@ LEAST = 64 * 1024
 """Bytes that each may hold however many they are: one read of a socket."""
 
 
+_WHOSE = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+
+
+def waits() -> int:
+    """Count how often this thread has waited for something, not how often others had the processor."""
+    return resource.getrusage(_WHOSE).ru_nvcsw
+
+
 class Pace:
     """Whether the disk keeps up with the reactor's thread, and how much one upload may hold when it doesn't."""
 
-    def __init__(self, *, clock: IReactorTime) -> None:
-        """Begin with the best expectations."""
+    def __init__(self, *, clock: IReactorTime, waited: Callable[[], int] = waits) -> None:
+        """Begin with the best expectations.
+
+        :param waited: counts how often the reactor's thread has waited for anything.
+        """
         self._clock = clock
+        self._waited = waited
         self._rests_until = 0.0
         self._takers = 0
 
@@ -36,12 +49,21 @@ class Pace:
         """Whether it is worth trying to write in the reactor's thread."""
         return self._clock.seconds() >= self._rests_until
 
-    def still_quick(self, seconds: float) -> bool:
-        """Note how long a write in the reactor's thread took; tells whether that was quick."""
-        if seconds <= SLOW:
-            return True
-        self._rests_until = self._clock.seconds() + max(REST, seconds / STALLED_AT_MOST)
-        return False
+    def timed(self) -> Callable[[], bool]:
+        """Begin to time a write in the reactor's thread.
+
+        :return: to be called at its end; tells whether it was quick. A busy processor isn't held against the disk.
+        """
+        began, before = self._clock.seconds(), self._waited()
+
+        def ended() -> bool:
+            now = self._clock.seconds()
+            if now - began <= SLOW or self._waited() == before:
+                return True
+            self._rests_until = now + max(REST, (now - began) / STALLED_AT_MOST)
+            return False
+
+        return ended
 
     @contextmanager
     def taking(self) -> Iterator[None]:

@@ -242,14 +242,14 @@ class Sink:
 
     def _write_here(self, pieces: Sequence[bytes | bytearray | memoryview]) -> OSError | None:
         """Write in the reactor's thread, and note how long that took."""
-        began, error = self._clock.seconds(), None
+        ended, error = self._pace.timed(), None
         for piece in pieces:
             count, error = _write(self._part, piece, self.written, self._hasher)
             self.written += count
             if error is not None:
                 break
         self._heard = self._clock.seconds()
-        self._quick = self._pace.still_quick(self._heard - began)
+        self._quick = ended()
         return error
 
     # The buffer

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import time
+from itertools import count
 from typing import Any
 
 from blake3 import blake3
@@ -14,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from peerstor.errors import BodyCut, Stopping, TooLarge
-from peerstor.uploads.pace import HELD_AT_MOST, REST, SLOW, STALLED_AT_MOST, Pace
+from peerstor.uploads.pace import HELD_AT_MOST, REST, SLOW, STALLED_AT_MOST, Pace, waits
 from peerstor.uploads.sink import BATCH, HIGH, LINGER, Sink
 from tests.fakes import HeldThreads, ImmediateThreads
 from tests.uploads.scaffold import Body, Source
@@ -220,9 +222,14 @@ class ViewTests(SynchronousTestCase):
 
     def take(self, **more: Any) -> tuple[Sink, "Deferred[int]"]:
         source = more.pop("source", self.source)
+        more.setdefault("pace", self.pace())
         more = {"part": self.part, "position": 0, "threads": self.threads, "clock": self.clock, **more}
         sink = Sink(**more)
         return sink, Deferred.fromCoroutine(sink.take(source))
+
+    def pace(self) -> Pace:
+        """A pace by which each write has had to wait for something."""
+        return Pace(clock=self.clock, waited=count().__next__)
 
     def finish(self, taken: "Deferred[int]") -> int:
         self.source.end()
@@ -280,7 +287,7 @@ class ViewTests(SynchronousTestCase):
 
     def test_slow_write_of_another(self) -> None:
         """The others keep away from the reactor's thread as long as needed for slow writes to be rare in it."""
-        pace = Pace(clock=self.clock)
+        pace = self.pace()
         first, _ = self.take(pace=pace)
         second, _ = self.take(pace=pace, part=Memory(), source=Source())
         self.part.seconds = 1.0
@@ -291,6 +298,19 @@ class ViewTests(SynchronousTestCase):
         self.clock.advance(0.1)
         self.assertTrue(second.direct)
         self.assertFalse(first.direct)
+
+    def test_busy_processor(self) -> None:
+        """A write that took long and waited for nothing is no fault of the disk's: the processor was others'."""
+        self.part.seconds = 1.0
+        sink, _ = self.take(pace=Pace(clock=self.clock, waited=lambda: 7))
+        sink.write_through(memoryview(b"a"))
+        self.assertTrue(sink.direct)
+
+    def test_waits(self) -> None:
+        """Whoever sleeps has waited."""
+        before = waits()
+        time.sleep(0.001)
+        self.assertGreater(waits(), before)
 
     def test_remote(self) -> None:
         """A file system that isn't on this machine is never written to in the reactor's thread."""
