@@ -19,6 +19,7 @@ from zope.interface.verify import verifyObject
 
 from peerstor.http.firstbyte import FirstByteFactory
 from peerstor.http.intake import Intake
+from peerstor.http.lent import lendable
 from peerstor.http.outflow import unsent
 from peerstor.http.request import StreamingRequest
 from peerstor.http.tls import ServerContexts, server_context
@@ -112,6 +113,7 @@ class HandshakeTests(LaneCase):
         self.assertIsNone(c.transport.getPeerCertificate())
         self.assertEqual(c.transport.getPeer(), IPv4Address("TCP", "192.0.2.7", 4242))
         self.assertFalse(Intake.suits(c.transport))
+        self.assertFalse(lendable(c.transport))
 
     def test_byte_by_byte(self) -> None:
         """A handshake whose bytes drip in is one like any other, if it is fast enough."""

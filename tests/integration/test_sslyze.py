@@ -53,7 +53,15 @@ class SslyzeTests(ServerCase):
 
     def test_nothing_to_complain_of(self) -> None:
         """It complies with Mozilla's intermediate profile, and no flaw that is looked for is there."""
-        found, done = self.scan("--https", profile="intermediate")
+        self.look()
+
+    def test_ordinary_way(self) -> None:
+        """The same without lanes."""
+        self.look("--no-fast-lanes")
+
+    def look(self, *options: str) -> None:
+        """See that there is nothing to complain of."""
+        found, done = self.scan("--https", *options, profile="intermediate")
         self.assertEqual(done.returncode, 0, done.stdout.decode())
         self.assertIn(b"Compliant", done.stdout)
         for version in OLD:

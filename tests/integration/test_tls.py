@@ -27,12 +27,15 @@ HEAD_TIMEOUT = 10.0
 class SecureCase(ServerCase):
     """Servers that speak HTTPS on their port, and curl."""
 
+    way: tuple[str, ...] = ()
+    """Options by which they take the lane of TLS, or don't."""
+
     def setUp(self) -> None:
         self.folder = scratch_folder(self)
 
     def secure(self, *options: str, start: bool = True) -> Server:
         """Start a server with HTTPS on its port."""
-        return self.serve("--https", "--anonymous", "full", *options, start=start)
+        return self.serve("--https", "--anonymous", "full", *self.way, *options, start=start)
 
     def url(self, server: Server, path: str = "/") -> str:
         return f"https://127.0.0.1:{server.port}{path}"
@@ -145,7 +148,7 @@ class HandshakeTests(SecureCase):
     def test_beside_plain(self) -> None:
         """With --https-port, plain HTTP stays where it was, each has its line, and TLS is spoken on its own port."""
         port = free_port()
-        server = self.serve("--https-port", str(port))
+        server = self.serve("--https-port", str(port), *self.way)
         lines = [line for line in server.log.splitlines() if line.startswith(b"Access at")]
         self.assertEqual(
             lines,
@@ -238,7 +241,7 @@ class BadClientTests(SecureCase):
     def test_garbage(self) -> None:
         """Whatever clients send or leave out, nobody's trace is in the log, and others are served."""
         port = free_port()
-        self.serve("--https-port", str(port), "--anonymous", "full")
+        self.serve("--https-port", str(port), "--anonymous", "full", *self.way)
         hello = self.hello()
         for data in (b"", b"\x16", b"\x16\x03\x01", os.urandom(1000), b"\x16" * 40_000, b"GET / HTTP/1.1\r\n\r\n"):
             for cut in (data, hello[:50] + data, hello + data):
@@ -325,6 +328,24 @@ class BadClientTests(SecureCase):
         for one in waiting:
             one.close()
         until(lambda: self.curl("-k", self.url(server))[0] == 200, "room")
+
+
+class OrdinaryHandshakeTests(HandshakeTests):
+    """The same by the ordinary way."""
+
+    way = ("--no-fast-lanes",)
+
+
+class OrdinaryBadClientTests(BadClientTests):
+    """The same by the ordinary way."""
+
+    way = ("--no-fast-lanes",)
+
+
+class OrdinaryHangUpTests(HangUpTests):
+    """The same by the ordinary way."""
+
+    way = ("--no-fast-lanes",)
 
 
 @pytest.mark.slow
