@@ -10,10 +10,11 @@ def emptied(transport: Any) -> bool:
 
     :param transport: a stream transport of twisted; of one that doesn't tell, nothing is assumed. Nor of what
         wraps another, as TLS does: it hands on each name that it lacks, and what goes by it leaves in plain text.
+        Past one that is lent (`peerstor.http.lent`) nothing goes but what its borrower sends.
     """
     if isinstance(transport, ProtocolWrapper) or not hasattr(transport, "_tempDataLen") or transport.disconnecting:
         return False
-    return not (transport._tempDataLen or transport.dataBuffer)
+    return not (transport._tempDataLen or transport.dataBuffer or "doWrite" in vars(transport))
 
 
 def send(transport: Any, data: bytes) -> None:

@@ -79,8 +79,11 @@ class ZeroCopy:
         :raise TransferStopped, FileShrank, CancelledError: see `peerstor.http.sender.send_spans`.
         """
         self._request.registerProducer(self, True)  # type: ignore[no-untyped-call]
-        self._request.write(b"")
-        if not self._request.channel.transport.producerPaused:
+        if self._request.channel.transport.producerPaused:
+            self._request.write(b"")
+        else:
+            self._borrow()  # first, so that the head waits for the first bytes of the file
+            self._request.write(b"")
             self._begin()
         await self._ended.wait(self._cancelled)
         if self._outcome is not None:
@@ -94,6 +97,7 @@ class ZeroCopy:
     def resumeProducing(self) -> None:
         """Begin: it is gone."""
         if self._lent is None and not self._over:
+            self._borrow()
             self._begin()
 
     def stopProducing(self) -> None:
@@ -103,13 +107,16 @@ class ZeroCopy:
     def _cancelled(self) -> None:
         self._end(Failure(CancelledError()))
 
+    def _borrow(self) -> None:
+        self._lent = Lent(self._request.channel.transport, self._writable)
+
     def _begin(self) -> None:
-        """Borrow the transport, and send the first slice at once.
+        """Send the first slice at once.
 
         The end is left to the next call all the same: the client's next request may be waiting for it, and would
         otherwise be answered from within this one, and so on.
         """
-        self._lent = Lent(self._request.channel.transport, self._writable)
+        assert self._lent is not None
         self._lent.wait()
         self._guarded(last=False)
 
