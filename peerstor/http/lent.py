@@ -20,7 +20,7 @@ _PLAIN = frozenset({tcp.Connection.writeSomeData, unix.Server.writeSomeData})
 
 
 def lendable(transport: Any) -> bool:
-    """Tell whether a transport writes to a bare socket, and nobody has borrowed its `doWrite` nor closes it."""
+    """Tell whether a transport writes to a bare socket, is not full, and nobody has borrowed it nor closes it."""
     kind = type(transport)
     return (
         hasattr(os, "sendfile")
@@ -29,7 +29,7 @@ def lendable(transport: Any) -> bool:
         and kind.writeSomeData in _PLAIN
         and not transport.TLS
         and "doWrite" not in vars(transport)
-        and bool(transport.connected and not transport.disconnecting)
+        and bool(transport.connected and not (transport.disconnecting or transport.producerPaused))
     )
 
 

@@ -79,12 +79,10 @@ class ZeroCopy:
         :raise TransferStopped, FileShrank, CancelledError: see `peerstor.http.sender.send_spans`.
         """
         self._request.registerProducer(self, True)  # type: ignore[no-untyped-call]
-        if self._request.channel.transport.producerPaused:
-            self._request.write(b"")
-        else:
-            self._borrow()  # first, so that the head waits for the first bytes of the file
-            self._request.write(b"")
-            self._begin()
+        # The loan comes first, so that the head waits for the first bytes of the file.
+        self._lent = Lent(self._request.channel.transport, self._writable)
+        self._request.write(b"")
+        self._begin()
         await self._ended.wait(self._cancelled)
         if self._outcome is not None:
             self._outcome.raiseException()
@@ -92,13 +90,10 @@ class ZeroCopy:
         return (*left, *self._parts)
 
     def pauseProducing(self) -> None:
-        """Send nothing before all is gone that the transport already held when this answer began."""
+        """Need not be told: the socket says when it takes bytes."""
 
     def resumeProducing(self) -> None:
-        """Begin: it is gone."""
-        if self._lent is None and not self._over:
-            self._borrow()
-            self._begin()
+        """Need not be told either."""
 
     def stopProducing(self) -> None:
         """Send nothing more, ever: the connection is lost."""
@@ -107,17 +102,12 @@ class ZeroCopy:
     def _cancelled(self) -> None:
         self._end(Failure(CancelledError()))
 
-    def _borrow(self) -> None:
-        self._lent = Lent(self._request.channel.transport, self._writable)
-
     def _begin(self) -> None:
         """Send the first slice at once.
 
         The end is left to the next call all the same: the client's next request may be waiting for it, and would
         otherwise be answered from within this one, and so on.
         """
-        assert self._lent is not None
-        self._lent.wait()
         self._guarded(last=False)
 
     def _writable(self) -> None:

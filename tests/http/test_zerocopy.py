@@ -149,6 +149,14 @@ class Sending(ZeroCopyCase):
             sent = max(sent, length)
         self.assertGreater(sent, zerocopy.FIRST_SLICE)
 
+    def test_head_and_first_bytes(self) -> None:
+        """The head waits for the first bytes of the file, and shares its packet with them."""
+        flushed = mock.Mock(wraps=socket.socket.send)
+        self.patch(lent.socket.socket, "send", lambda *args: flushed(*args))
+        self.get("0-10")
+        flags = [call.args[2] for call in flushed.call_args_list if bytes(call.args[1]).startswith(b"HTTP/1.1")]
+        self.assertEqual(flags, [socket.MSG_MORE])
+
     def test_parts(self) -> None:
         """Ready bytes before, between and behind spans keep their places."""
         body = self.get(f"head,3-70000,middle,70000-70000,and,0-1,{SIZE - 9}-{SIZE},tail")
@@ -242,6 +250,7 @@ class SendingWithoutLanes(Sending):
     lanes = False
     test_whole_file = None  # type: ignore[assignment]
     test_slices = None  # type: ignore[assignment]
+    test_head_and_first_bytes = None  # type: ignore[assignment]
 
     def test_switch(self) -> None:
         """Without lanes nothing is sent so."""
@@ -493,10 +502,16 @@ class Falling(ZeroCopyCase):
         self.assertFalse(lent.lendable(client.transport))
 
     def test_only_bare_sockets_are_lent(self) -> None:
-        """A transport that puts something between, is lent already, or closes, isn't lent."""
+        """A transport that puts something between, is lent already, full, or closes, isn't lent."""
         transport = self.sockets.connect(protocol=Protocol()).transport
         self.assertTrue(lent.lendable(transport))
-        for change in ({"TLS": True}, {"doWrite": print}, {"disconnecting": 1}, {"connected": 0}):
+        for change in (
+            {"TLS": True},
+            {"doWrite": print},
+            {"producerPaused": True},
+            {"disconnecting": 1},
+            {"connected": 0},
+        ):
             with mock.patch.multiple(transport, create=True, **change):
                 self.assertFalse(lent.lendable(transport), change)
         kind = type(transport)
