@@ -25,6 +25,9 @@ from peerstor.http.tls import ServerContexts
 from peerstor.http.tlslane import TlsLaneFactory
 from tests.http.wire import Plain, Scripted, Secure
 
+PATIENCE = 100
+"""Milliseconds for which what the kernel carries may not move: a delayed acknowledgement takes 40."""
+
 
 class HandReactor(Clock):
     """Watches descriptors as twisted's reactors do, one look at a time."""
@@ -158,11 +161,12 @@ class Lane(Plain):
 
     def _exchange(self) -> None:
         """Let both sides read and write until they are quiet, and the kernel carries nothing any more."""
-        patience = 20
+        patience = PATIENCE
         while patience:
             if any((self._client_turn(), self.reactor.turn())):
+                patience = PATIENCE
                 continue
-            if not (_carried(self.raw) or _carried(self.transport)):
+            if self.ended or not (_carried(self.raw) or _carried(self.transport)):
                 break
             patience -= 1  # nobody may read at the other end
             time.sleep(0.001)
