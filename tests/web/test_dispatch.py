@@ -34,7 +34,7 @@ IDS = re.compile(rb'(?<=\()[0-9a-f]{16}(?=\))|(?<="mtime": )[0-9.]+')
 def _lasting(answer: bytes) -> bytes:
     """Take out of an answer what no two have in common."""
     answer = IDS.sub(b"ID", TIMED.sub(rb"\1-", answer))
-    if b"\npeerstor_" in answer:
+    if b"text/plain; version=0.0.4" in answer:  # the figures, which change with every look
         answer = re.sub(rb"(?m)^(Content-Length: |[a-z_]+(?:\{.*\})? ).*$", rb"\1-", answer)
     return answer
 
