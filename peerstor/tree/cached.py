@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 
-from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, READ, READ_ANYWHERE, Unavailable, openat2
+from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, LOOK_ANYWHERE, READ, READ_ANYWHERE, Unavailable, openat2
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Opened, Sandbox
 
@@ -34,6 +34,7 @@ class CachedFiles:
     def __init__(self, sandbox: Sandbox) -> None:
         """Open what `sandbox` would."""
         self._sandbox = sandbox
+        self._real_root = os.path.realpath(sandbox.root)
         self._works = bool(_NOWAIT) and hasattr(os, "preadv")
         self._unreadable: set[int] = set()
 
@@ -61,30 +62,34 @@ class CachedFiles:
 
     def place(self, path: TreePath) -> bytes:
         """Give the absolute path of a file, for `unchanged` and `again`."""
-        return self._sandbox.root + b"/" + path.joined
+        return self._real_root + b"/" + path.joined
 
     def unchanged(self, place: bytes, signature: Signature) -> bool:
         """Tell whether a file that `open` gave still is there, with the content that it had.
 
-        Its links, mounts and folders needn't be looked at again: it is the same file that was found right then.
+        Its mounts and folders needn't be looked at again: no link leads there, and it is the file found right then.
         """
         try:
-            root = os.stat(self._sandbox.root)
-            found = os.stat(place, follow_symlinks=False)
-        except OSError:
+            fd = openat2(AT_FDCWD, place, LOOK_ANYWHERE) if self._stands() else -1
+        except (OSError, Unavailable):
             return False
-        return (root.st_dev, root.st_ino) == self._sandbox.identity and signature_of(found) == signature
+        if fd < 0:
+            return False
+        try:
+            return signature_of(os.fstat(fd)) == signature
+        finally:
+            os.close(fd)
 
     def again(self, place: bytes, signature: Signature) -> bytes | None:
         """Read a file whole that `open` gave.
 
         :return: None where it has changed since, or isn't in memory.
         """
-        if not self.unchanged(place, signature):
-            return None
         try:
-            fd = openat2(AT_FDCWD, place, READ_ANYWHERE)
-        except Unavailable:
+            # Looked at before it is opened: what is there now may be a device.
+            alike = self._stands() and signature_of(os.stat(place, follow_symlinks=False)) == signature
+            fd = openat2(AT_FDCWD, place, READ_ANYWHERE) if alike else -1
+        except (OSError, Unavailable):
             return None
         if fd < 0:
             return None
@@ -93,6 +98,11 @@ class CachedFiles:
             return self._read(fd, found) if signature_of(found) == signature else None
         finally:
             os.close(fd)
+
+    def _stands(self) -> bool:
+        """Tell whether the storage is the one that it was."""
+        root = os.stat(self._sandbox.root)
+        return (root.st_dev, root.st_ino) == self._sandbox.identity
 
     def _read(self, fd: int, found: os.stat_result) -> bytes | None:
         device, size = found.st_dev, found.st_size

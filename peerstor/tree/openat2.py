@@ -10,6 +10,8 @@ _NUMBER = 437
 
 _NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH, _CACHED = 0x01, 0x02, 0x04, 0x08, 0x20
 
+_ANYWHERE = _NO_MAGICLINKS | _NO_SYMLINKS | _CACHED
+
 AT_FDCWD = -100
 """Stands for the descriptor where a path is absolute."""
 
@@ -30,11 +32,15 @@ READ = How(
 )
 """Opens for reading what lies below a folder on the same mount, by no link at all."""
 
-READ_ANYWHERE = How(READ.flags, 0, _NO_MAGICLINKS | _CACHED)
-"""Opens for reading what lies at an absolute path; whoever asks knows by other means what has to lie there."""
-
 LOOK = How(os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW if hasattr(os, "O_PATH") else 0, 0, READ.resolve)
 """The same, without touching what is found: a device isn't even opened."""
+
+
+READ_ANYWHERE = How(READ.flags, 0, _ANYWHERE)
+"""Opens for reading what lies at an absolute path, by no link; whoever asks knows what has to lie there."""
+
+LOOK_ANYWHERE = How(LOOK.flags, 0, _ANYWHERE)
+"""The same, without touching what is found."""
 
 
 class Unavailable(Exception):

@@ -8,6 +8,7 @@ from unittest import mock
 from peerstor.errors import NotFound
 from peerstor.tree import cached, openat2
 from peerstor.tree.cached import CachedFiles, signature_of
+from peerstor.tree.sandbox import Sandbox
 from tests.tree.scaffold import StorageCase, path
 from tests.tree.test_sandbox import open_descriptors
 
@@ -157,6 +158,20 @@ class AgainTests(CachedCase):
             self.assertFalse(self.files.unchanged(self.place, self.signature))
             self.assertIsNone(self.files.again(self.place, self.signature))
         os.rename(self.root + b"-away", self.root)
+
+    def test_behind_a_link(self) -> None:
+        """Nor is the very same file, once a link leads to it, which may lead out of the storage."""
+        os.rename(self.at(b"d"), self.base + b"/outside")
+        os.symlink(self.base + b"/outside", self.at(b"d"))
+        self.assertEqual(signature_of(os.stat(self.place)), self.signature)
+        self.assertFalse(self.files.unchanged(self.place, self.signature))
+        self.assertIsNone(self.files.again(self.place, self.signature))
+
+    def test_storage_behind_a_link(self) -> None:
+        """The way to the storage itself may have links."""
+        os.symlink(self.root, self.base + b"/way")
+        files = CachedFiles(Sandbox(self.base + b"/way", private=self.private))
+        self.assertEqual(files.again(files.place(path("/d/f")), self.signature), b"12345")
 
     def test_without_the_call(self) -> None:
         """Without the system's help it is left to the sandbox."""
