@@ -73,6 +73,11 @@ class StreamingRequest(Request):
             self._body = BodyStream(None, length=0)
         return self._body
 
+    @property
+    def bodiless(self) -> bool:
+        """Whether it came without content."""
+        return self._body is None or self._body.length == 0
+
     def open_body(self, length: int | None, *, expects_continue: bool) -> None:
         """Make `body` a stream that is fed by the channel.
 

@@ -67,7 +67,7 @@ class CachedFiles:
     def unchanged(self, place: bytes, signature: Signature) -> bool:
         """Tell whether a file that `open` gave still is there, with the content that it had.
 
-        Its mounts and folders needn't be looked at again: no link leads there, and it is the file found right then.
+        Its mounts and folders needn't be looked at again: no link leads there, and it is the file found then.
         """
         try:
             fd = openat2(AT_FDCWD, place, LOOK_ANYWHERE) if self._stands() else -1

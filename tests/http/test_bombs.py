@@ -7,8 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor.http.channel import PIPELINED_AT_MOST, TARGET_AT_MOST, StreamingChannel
+from peerstor.http.channel import PIPELINED_AT_MOST, StreamingChannel
 from peerstor.http.request import StreamingRequest
+from peerstor.http.strict import TARGET_AT_MOST
 from tests.http.wire import Plain, answer
 
 HEAD_AT_MOST = StreamingChannel.totalHeadersSize

@@ -1,0 +1,121 @@
+"""What a connection sends: at once where it can, and without asking anybody where the same was asked before."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from twisted.web.http_headers import Headers
+
+from peerstor.http.outright import emptied, send
+from peerstor.http.repeats import Answer, Place, repeatable
+from peerstor.http.request import new_request_id
+from peerstor.http.strict import StrictChannel
+
+
+class AnsweringChannel(StrictChannel):
+    """The part of a connection that writes answers.
+
+    :ivar address: the address at the other end; see `client_address`.
+    """
+
+    transport: Any  # twisted's interfaces name a part each of what a stream transport offers
+    address: str
+    _place: Place
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written = 0
+        self._untouched = True
+        self._raw: bytes | None = None
+        self._gathered: list[bytes] | None = None
+
+    def _is_idle(self) -> bool:
+        """Tell whether the last request has been answered and no other has begun."""
+        raise NotImplementedError
+
+    def _begin_idle(self) -> None:
+        """Wait for the next request."""
+        raise NotImplementedError
+
+    # The fast lane: see `peerstor.http.repeats`.
+
+    def _answered_again(self, data: bytes) -> bool:
+        """Answer a request that came before and whose answer still holds; else remember the request, if it may."""
+        fresh, self._untouched = self._untouched or self._is_idle(), False
+        repeats, self._raw = self.site.repeats, None
+        if repeats is None or not fresh or self._buffer or self._busyReceiving or not repeatable(data):
+            return False
+        self._raw = data
+        if self._waitingForTransport or not emptied(self.transport):
+            return False
+        found = repeats.find(data, self._place)
+        if found is None:
+            return False
+        self._answer_again(*found)
+        return True
+
+    def _answer_again(self, answer: Answer, content: bytes) -> None:
+        told = answer.told
+        told.channel, told.sentLength, told.request_id = self, len(content), new_request_id()
+        send(self.transport, b"".join((*answer.head(told.request_id), content)))
+        self._written += len(content)
+        self.site.sent += len(content)
+        self._begin_idle()
+        self.site.log(told)
+        told.channel = None
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """Write the head of an answer, and remember it where the same may be given again."""
+        lines = [b"%s: %s\r\n" % (name, value) for name, values in headers.getAllRawHeaders() for value in values]
+        self._pass_on(b"%s %s %s\r\n%s\r\n" % (version, code, reason, b"".join(lines)))
+        request: Any = self.requests[0]
+        raw, self._raw = self._raw, None
+        if raw is None or request.source is None or self.site.repeats is None or not self.persistent:
+            return
+        if request.bodiless and code in (b"200", b"304") and not headers.hasHeader(b"set-cookie"):
+            status = b" ".join((version, code, reason))
+            answer = Answer(request, request.source, status, headers.getAllRawHeaders())
+            self.site.repeats.keep(raw, self._place, answer)
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Send the head of an answer and what is written with it in one go, and at once.
+
+        Twisted would wait for the next turn of its loop, which costs as much as all of its sending does.
+        """
+        if not self.site.lanes or self._waitingForTransport or not emptied(self.transport):
+            yield
+            return
+        self._gathered = []
+        try:
+            yield
+        finally:
+            gathered, self._gathered = self._gathered, None
+            send(self.transport, b"".join(gathered))
+
+    def _pass_on(self, data: bytes) -> None:
+        if self._gathered is None:
+            self.transport.write(data)
+        else:
+            self._gathered.append(data)
+
+    def write(self, data: bytes) -> None:
+        """Write, and count."""
+        self._written += len(data)
+        self.site.sent += len(data)
+        self._pass_on(data)
+
+    def writeSequence(self, iovec: list[bytes]) -> None:
+        """Write, and count."""
+        length = sum(map(len, iovec))
+        self._written += length
+        self.site.sent += length
+        if self._gathered is None:
+            super().writeSequence(iovec)
+        else:
+            self._gathered += iovec
+
+    def sent_aside(self, count: int) -> None:
+        """Count bytes of an answer that go to the socket in another way than through `write`."""
+        self._written += count
+        self.site.sent += count
