@@ -57,7 +57,7 @@ class AnsweringChannel(StrictChannel):
     def _answer_again(self, answer: Answer, content: bytes) -> None:
         told = answer.told
         told.channel, told.sentLength, told.request_id = self, len(content), new_request_id()
-        send(self.transport, b"".join((*answer.head(told.request_id), content)))
+        send(self.transport, *answer.head(told.request_id), content)
         self._written += len(content)
         self.site.sent += len(content)
         self._begin_idle()
@@ -91,7 +91,7 @@ class AnsweringChannel(StrictChannel):
             yield
         finally:
             gathered, self._gathered = self._gathered, None
-            send(self.transport, b"".join(gathered))
+            send(self.transport, *gathered)
 
     def _pass_on(self, data: bytes) -> None:
         if self._gathered is None:

@@ -1,8 +1,13 @@
 """Sending at once what twisted would send at the next turn of its loop."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper
+
+JOINED_AT_MOST = 32 * 1024
+"""Bytes up to which joining costs less than telling the kernel of several pieces."""
 
 
 def emptied(transport: Any) -> bool:
@@ -17,13 +22,29 @@ def emptied(transport: Any) -> bool:
     return not (transport._tempDataLen or transport.dataBuffer or "doWrite" in vars(transport))
 
 
-def send(transport: Any, data: bytes) -> None:
+def send(transport: Any, *pieces: bytes) -> None:
     """Send as much as the kernel takes, and have the transport send the rest.
 
     :param transport: one that is `emptied`.
+    :param pieces: what to send; a large one isn't copied to join it with the others.
     """
-    sent = transport.writeSomeData(data)
-    if isinstance(sent, Exception) or sent < 0:
-        sent = 0  # the transport will find out too, and knows what follows
-    if sent < len(data):
-        transport.write(data[sent:])
+    length = sum(map(len, pieces))
+    if length <= JOINED_AT_MOST or getattr(type(transport), "writeSomeData", None) is not Connection.writeSomeData:
+        joined = b"".join(pieces)
+        sent = transport.writeSomeData(joined)
+        # Where it failed, the transport will find out too, and knows what follows.
+        _leave(transport, (joined,), 0 if isinstance(sent, Exception) else max(sent, 0))
+        return
+    try:
+        sent = transport.socket.sendmsg(pieces)
+    except OSError:
+        sent = 0
+    _leave(transport, pieces, sent)
+
+
+def _leave(transport: Any, pieces: Sequence[bytes], sent: int) -> None:
+    """Have the transport send what stands behind the first `sent` bytes."""
+    for piece in pieces:
+        if sent < len(piece):
+            transport.write(piece[sent:])
+        sent = max(0, sent - len(piece))

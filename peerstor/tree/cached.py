@@ -7,8 +7,11 @@ in a thread. It also gives up wherever a rule needs more than a look: links, mou
 """
 
 import errno
+import math
 import os
 import stat
+import time
+from collections.abc import Callable
 
 from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, LOOK_ANYWHERE, READ, READ_ANYWHERE, Unavailable, openat2
 from peerstor.tree.paths import TreePath
@@ -17,6 +20,9 @@ from peerstor.tree.sandbox import Opened, Sandbox
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
+
+MOMENT = 0.01
+"""Seconds for which a look at the storage's own folder is good: the file itself is looked at each time."""
 
 Signature = tuple[int, int, int, int, int]
 """What tells one content of a file from every other: which file it is (device, inode), its size in bytes, and when
@@ -31,9 +37,14 @@ def signature_of(found: os.stat_result) -> Signature:
 class CachedFiles:
     """Opens files of one storage as long as that takes no disk. Nothing here blocks."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        """Open what `sandbox` would."""
+    def __init__(self, sandbox: Sandbox, *, now: Callable[[], float] = time.monotonic) -> None:
+        """Open what `sandbox` would.
+
+        :param now: seconds of a clock that only goes forward.
+        """
         self._sandbox = sandbox
+        self._now = now
+        self._stood_until = -math.inf
         self._real_root = os.path.realpath(sandbox.root)
         self._works = bool(_NOWAIT) and hasattr(os, "preadv")
         self._unreadable: set[int] = set()
@@ -100,9 +111,14 @@ class CachedFiles:
             os.close(fd)
 
     def _stands(self) -> bool:
-        """Tell whether the storage is the one that it was."""
-        root = os.stat(self._sandbox.root)
-        return (root.st_dev, root.st_ino) == self._sandbox.identity
+        """Tell whether the storage is the one that it was, at most a moment ago."""
+        now = self._now()
+        if now >= self._stood_until:
+            root = os.stat(self._sandbox.root)
+            if (root.st_dev, root.st_ino) != self._sandbox.identity:
+                return False
+            self._stood_until = now + MOMENT
+        return True
 
     def _read(self, fd: int, found: os.stat_result) -> bytes | None:
         device, size = found.st_dev, found.st_size

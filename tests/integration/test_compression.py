@@ -18,7 +18,7 @@ from tests.lanes import FAST_LANES
 from tests.scratch import scratch_folder
 
 MIB = 1 << 20
-SETTLED = 2.1
+SETTLED = 0.2
 """Seconds after which a file's result is kept."""
 
 CODED = {"Accept-Encoding": "gzip"}

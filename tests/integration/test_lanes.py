@@ -200,6 +200,7 @@ class ChangeTests(LanesCase):
         os.unlink(self.at("d"))
         os.rename(self.server.storage + "-outside", self.at("d"))
         os.rename(self.server.storage, self.server.storage + "-away")
+        time.sleep(0.02)
         self.asked(503)
         os.rename(self.server.storage + "-away", self.server.storage)
         self.assertEqual(self.asked(), b"one")

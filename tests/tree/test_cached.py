@@ -7,7 +7,7 @@ from unittest import mock
 
 from peerstor.errors import NotFound
 from peerstor.tree import cached, openat2
-from peerstor.tree.cached import CachedFiles, signature_of
+from peerstor.tree.cached import MOMENT, CachedFiles, signature_of
 from peerstor.tree.sandbox import Sandbox
 from tests.tree.scaffold import StorageCase, path
 from tests.tree.test_sandbox import open_descriptors
@@ -18,7 +18,8 @@ class CachedCase(StorageCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.files = CachedFiles(self.sandbox)
+        self.now = 0.0
+        self.files = CachedFiles(self.sandbox, now=lambda: self.now)
 
     def declined(self, *urls: str) -> None:
         """These are left to the sandbox, and nothing stays open."""
@@ -155,6 +156,7 @@ class AgainTests(CachedCase):
             lambda: os.rename(self.root, self.root + b"-away"),
         ):
             change()
+            self.now += MOMENT
             self.assertFalse(self.files.unchanged(self.place, self.signature))
             self.assertIsNone(self.files.again(self.place, self.signature))
         os.rename(self.root + b"-away", self.root)
