@@ -130,14 +130,16 @@ class ManagerTests(ProcessCase):
         server = self.start("--drain", "60")
         self.manager.hear("^READY=1$")
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as client:
-            client.sendall(b"PUT /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
+            body = bytes(100_000)  # large enough for a part file that has a name
+            head = b"PUT /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+            client.sendall(head + body[:5])
             until(lambda: os.listdir(f"{self.folder}/data/.peerstor/parts"), "the upload to begin")
             server.process.send_signal(signal.SIGTERM)
             self.manager.hear("^STOPPING=1$")
             pleas = [self.manager.hear(r"^EXTEND_TIMEOUT_USEC=\d+$") for _ in range(2)]
             self.assertIn("1 connections, 1 requests under way", pleas[1])
             self.assertGreater(int(re.findall(r"USEC=(\d+)", pleas[0])[0]), 5_000_000)
-            client.sendall(b"67890")
+            client.sendall(body[5:])
             self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 201 "))
         self.assertEqual(server.process.wait(PATIENCE), -signal.SIGTERM)
 

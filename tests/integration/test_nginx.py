@@ -45,7 +45,7 @@ class SubPathTests(ProxyCase):
             if not url.endswith("/"):
                 found.append(body.decode())
                 continue
-            for href in re.findall(r'<a class="(?:file|folder)" href="([^"]+)"', body.decode()):
+            for href in re.findall(r'<th scope=row[^>]*><a[^>]* href="([^"]+)"', body.decode()):
                 self.assertTrue(href.startswith(f"{self.base}/"), href)
                 waiting.append(urljoin(url, unescape(href)))
         self.assertEqual(sorted(found), sorted(names))

@@ -19,7 +19,7 @@ PEERSTOR = os.path.join(BIN, "peerstor")
 STRANGER = 65534
 _AS_STRANGER = """
 import os, sys
-import peerstor.__main__
+import peerstor.__main__, peerstor.commands.token, argon2
 os.setgroups([])
 os.setresgid(*[int(sys.argv[1])] * 3)
 os.setresuid(*[int(sys.argv[1])] * 3)
