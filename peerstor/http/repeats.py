@@ -144,6 +144,10 @@ class Repeats:
         if len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
 
+    def knows(self, raw: bytes, place: Place) -> bool:
+        """Tell whether there is an answer to a request, whether or not it still holds."""
+        return (raw, place) in self._answers
+
     def find(self, raw: bytes, place: Place) -> tuple[Answer, bytes] | None:
         """Give the answer to a request, and its content; None where the ordinary way has to answer it."""
         key = (raw, place)

@@ -1,6 +1,6 @@
 """A request that runs its handler when the headers are complete, and spools nothing."""
 
-import secrets
+import os
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -26,7 +26,7 @@ UNROUTED = "none"
 
 def new_request_id() -> str:
     """Make up an id: at random, so that it tells nobody how many there were, and two servers have no two alike."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 class StreamingRequest(Request):
