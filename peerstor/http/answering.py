@@ -43,8 +43,8 @@ class AnsweringChannel(StrictChannel):
         """Answer a request that came before and whose answer still holds; else remember the request, if it may."""
         fresh, self._untouched = self._untouched or self._is_idle(), False
         repeats, self._raw = self.site.repeats, None
-        if repeats is None or not fresh or self._buffer or self._busyReceiving:
-            return False
+        if repeats is None or not fresh or self._buffer or self._busyReceiving or "_command" in self.__dict__:
+            return False  # the last: a head may have begun behind the request that was answered
         if not repeats.knows(data, self._place):
             self._raw = data if repeatable(data) else None
             return False

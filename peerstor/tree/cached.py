@@ -13,6 +13,8 @@ import stat
 import time
 from collections.abc import Callable
 
+from attrs import frozen
+
 from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, LOOK_ANYWHERE, READ, READ_ANYWHERE, Unavailable, openat2
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Opened, Sandbox
@@ -34,6 +36,19 @@ def signature_of(found: os.stat_result) -> Signature:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
+@frozen
+class Known:
+    """A file that was found once.
+
+    :param place: its absolute path, with no link in it.
+    :param storage: (device, inode) of the storage folder that it was found in.
+    """
+
+    place: bytes
+    storage: tuple[int, int] | None
+    signature: Signature
+
+
 class CachedFiles:
     """Opens files of one storage as long as that takes no disk. Nothing here blocks."""
 
@@ -45,7 +60,8 @@ class CachedFiles:
         self._sandbox = sandbox
         self._now = now
         self._stood_until = -math.inf
-        self._real_root = os.path.realpath(sandbox.root)
+        self._real_storage: tuple[int, int] | None = None
+        self._real_root = b""
         self._works = bool(_NOWAIT) and hasattr(os, "preadv")
         self._unreadable: set[int] = set()
 
@@ -71,51 +87,60 @@ class CachedFiles:
         """
         return self._read(opened.fd, opened.stat)
 
-    def place(self, path: TreePath) -> bytes:
-        """Give the absolute path of a file, for `unchanged` and `again`."""
-        return self._real_root + b"/" + path.joined
+    def known(self, path: TreePath, found: os.stat_result) -> Known:
+        """Remember a file for `unchanged` and `again`.
 
-    def unchanged(self, place: bytes, signature: Signature) -> bool:
-        """Tell whether a file that `open` gave still is there, with the content that it had.
+        :param found: what fstat said of it when `open` gave it under this path.
+        """
+        storage = self._sandbox.identity
+        if storage != self._real_storage:
+            # A link may lead to the storage, and to another one from now on.
+            self._real_storage, self._real_root = storage, os.path.realpath(self._sandbox.root)
+        return Known(self._real_root + b"/" + path.joined, storage, signature_of(found))
+
+    def unchanged(self, known: Known) -> bool:
+        """Tell whether a file still is there, with the content that it had.
 
         Its mounts and folders needn't be looked at again: no link leads there, and it is the file found then.
         """
         try:
-            fd = openat2(AT_FDCWD, place, LOOK_ANYWHERE) if self._stands() else -1
+            fd = openat2(AT_FDCWD, known.place, LOOK_ANYWHERE) if self._stands(known) else -1
         except (OSError, Unavailable):
             return False
         if fd < 0:
             return False
         try:
-            return signature_of(os.fstat(fd)) == signature
+            return signature_of(os.fstat(fd)) == known.signature
         finally:
             os.close(fd)
 
-    def again(self, place: bytes, signature: Signature) -> bytes | None:
-        """Read a file whole that `open` gave.
+    def again(self, known: Known) -> bytes | None:
+        """Read a file whole.
 
         :return: None where it has changed since, or isn't in memory.
         """
         try:
             # Looked at before it is opened: what is there now may be a device.
-            alike = self._stands() and signature_of(os.stat(place, follow_symlinks=False)) == signature
-            fd = openat2(AT_FDCWD, place, READ_ANYWHERE) if alike else -1
+            alike = self._stands(known) and signature_of(os.lstat(known.place)) == known.signature
+            fd = openat2(AT_FDCWD, known.place, READ_ANYWHERE) if alike else -1
         except (OSError, Unavailable):
             return None
         if fd < 0:
             return None
         try:
             found = os.fstat(fd)
-            return self._read(fd, found) if signature_of(found) == signature else None
+            return self._read(fd, found) if signature_of(found) == known.signature else None
         finally:
             os.close(fd)
 
-    def _stands(self) -> bool:
-        """Tell whether the storage is the one that it was, at most a moment ago."""
+    def _stands(self, known: Known) -> bool:
+        """Tell whether the storage is the one that a file was found in, at most a moment ago."""
+        if known.storage != self._sandbox.identity:
+            return False
         now = self._now()
         if now >= self._stood_until:
             root = os.stat(self._sandbox.root)
-            if (root.st_dev, root.st_ino) != self._sandbox.identity:
+            if (root.st_dev, root.st_ino) != known.storage:
                 return False
             self._stood_until = now + MOMENT
         return True

@@ -9,6 +9,7 @@ from zope.interface import implementer
 
 from peerstor.errors import BodyCut, Fault, TooLarge
 from peerstor.interfaces import IByteSource
+from peerstor.uploads.sink import SMALL
 
 
 @implementer(IConsumer)
@@ -26,7 +27,7 @@ class Collector:
         :param limit: the largest size that is taken, bytes.
         """
         self._limit = limit
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
         self._count = 0
         self._producer: IPushProducer | None = None
         self._reason: Exception | None = None
@@ -53,7 +54,8 @@ class Collector:
             raise BodyCut() from error
         if length is not None and self._count != length:
             raise BodyCut()
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        first = self._pieces[0] if len(self._pieces) == 1 else b""
+        return first if isinstance(first, bytes) and first else b"".join(self._pieces)
 
     def cut(self, reason: Exception) -> None:
         """End the delivery at once. Does nothing after its end.
@@ -95,7 +97,12 @@ class Collector:
         if self._limit is not None and self._count > self._limit:
             self.cut(TooLarge(self._limit))
             return
-        self._pieces.append(data)
+        if len(data) >= SMALL:
+            self._pieces.append(data)
+        elif self._pieces and isinstance(self._pieces[-1], bytearray):
+            self._pieces[-1] += data
+        else:
+            self._pieces.append(bytearray(data))
 
     def _delivered(self, outcome: Any) -> None:
         self._producer = None

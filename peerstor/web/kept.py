@@ -14,6 +14,9 @@ from peerstor.web.listed import Listed, View
 ROOM = 16 << 20
 """Bytes of all listings that are kept; the least recently used go."""
 
+BESIDE = 4 << 10
+"""Bytes that a listing costs beside its body and its name: a page may well be empty, and is still kept."""
+
 LARGEST = 1 << 20
 """Bytes of a listing that is kept: about four thousand entries."""
 
@@ -38,6 +41,12 @@ class Kept:
     listed: Listed
     since: Since
     began: float
+
+    @property
+    def cost(self) -> int:
+        """Bytes that it takes in memory, about."""
+        view = self.view
+        return BESIDE + len(self.listed.body) + len(view.path.joined) + 4 * len(view.wanted.cursor or "")
 
 
 class KeptListings:
@@ -110,7 +119,7 @@ class KeptListings:
             self._forget(self._kept[view], leave=False)
         self._kept[view] = kept
         self._bodies[kept.since.folder] = self._bodies.get(kept.since.folder, 0) + 1
-        self._size += len(listed.body)
+        self._size += kept.cost
         while self._size > ROOM:
             self._forget(next(iter(self._kept.values())), leave=True)
         return kept
@@ -121,7 +130,7 @@ class KeptListings:
         :param leave: whether its folder need not be watched either, unless for another listing.
         """
         del self._kept[kept.view]
-        self._size -= len(kept.listed.body)
+        self._size -= kept.cost
         folder = kept.since.folder
         self._bodies[folder] -= 1
         if not self._bodies[folder]:

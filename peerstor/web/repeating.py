@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from peerstor.http.request import StreamingRequest
-from peerstor.tree.cached import CachedFiles, Signature, signature_of
+from peerstor.tree.cached import CachedFiles, Known
 from peerstor.tree.sandbox import Opened
 from peerstor.web.guard import Admission
 
@@ -19,12 +19,11 @@ class FileContent:
     """A small file, sent whole."""
 
     files: CachedFiles
-    place: bytes
-    signature: Signature
+    known: Known
 
     def content(self) -> bytes | None:
         """See `peerstor.http.repeats.Source`."""
-        return self.files.again(self.place, self.signature)
+        return self.files.again(self.known)
 
 
 @frozen
@@ -32,12 +31,11 @@ class FileState:
     """A file that the client has already: nothing of it is sent."""
 
     files: CachedFiles
-    place: bytes
-    signature: Signature
+    known: Known
 
     def content(self) -> bytes | None:
         """See `peerstor.http.repeats.Source`."""
-        return b"" if self.files.unchanged(self.place, self.signature) else None
+        return b"" if self.files.unchanged(self.known) else None
 
 
 def may_repeat(request: StreamingRequest, admission: Admission) -> bool:
@@ -58,4 +56,4 @@ def repeat_file(request: StreamingRequest, admission: Admission, files: CachedFi
     if not may_repeat(request, admission) or request.code not in (200, 304):
         return
     kind = FileContent if request.code == 200 else FileState
-    request.source = kind(files, files.place(admission.path), signature_of(opened.stat))
+    request.source = kind(files, files.known(admission.path, opened.stat))

@@ -239,6 +239,17 @@ class ConnectionTests(SynchronousTestCase):
         plain.resource.handle = answer
         self.assertLess(plain.received().index(b"slow"), plain.received().index(b"fine"))
 
+    def test_in_the_middle_of_a_head(self) -> None:
+        """What comes when a head has begun belongs to that head, though the request before it has been answered."""
+        plain = self.connect()
+        plain.send(GET)
+        plain.send(GET.replace(b"/f", b"/other") + b"PUT /evil HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n")
+        before = len(plain.received())
+        plain.send(GET)
+        plain.send(b"\r\nhi")
+        self.assertTrue(plain.received()[before:].startswith(b"HTTP/1.1 400 "))
+        self.assertEqual(plain.received()[before:].count(b"HTTP/1.1 "), 1)
+
     def test_behind_what_is_unsent(self) -> None:
         """Nothing passes what the transport still holds."""
         plain = self.connect()

@@ -137,13 +137,13 @@ class AgainTests(CachedCase):
         opened = self.files.open(path("/d/f"))
         assert opened is not None
         with opened:
-            self.place, self.signature = self.files.place(path("/d/f")), signature_of(opened.stat)
+            self.known = self.files.known(path("/d/f"), opened.stat)
 
     def test_same(self) -> None:
         """It is read again by its place, and nothing stays open."""
         before = open_descriptors()
-        self.assertTrue(self.files.unchanged(self.place, self.signature))
-        self.assertEqual(self.files.again(self.place, self.signature), b"12345")
+        self.assertTrue(self.files.unchanged(self.known))
+        self.assertEqual(self.files.again(self.known), b"12345")
         self.assertEqual(open_descriptors(), before)
 
     def test_changed(self) -> None:
@@ -157,28 +157,51 @@ class AgainTests(CachedCase):
         ):
             change()
             self.now += MOMENT
-            self.assertFalse(self.files.unchanged(self.place, self.signature))
-            self.assertIsNone(self.files.again(self.place, self.signature))
+            self.assertFalse(self.files.unchanged(self.known))
+            self.assertIsNone(self.files.again(self.known))
         os.rename(self.root + b"-away", self.root)
 
     def test_behind_a_link(self) -> None:
         """Nor is the very same file, once a link leads to it, which may lead out of the storage."""
         os.rename(self.at(b"d"), self.base + b"/outside")
         os.symlink(self.base + b"/outside", self.at(b"d"))
-        self.assertEqual(signature_of(os.stat(self.place)), self.signature)
-        self.assertFalse(self.files.unchanged(self.place, self.signature))
-        self.assertIsNone(self.files.again(self.place, self.signature))
+        self.assertEqual(signature_of(os.stat(self.known.place)), self.known.signature)
+        self.assertFalse(self.files.unchanged(self.known))
+        self.assertIsNone(self.files.again(self.known))
 
     def test_storage_behind_a_link(self) -> None:
         """The way to the storage itself may have links."""
         os.symlink(self.root, self.base + b"/way")
         files = CachedFiles(Sandbox(self.base + b"/way", private=self.private))
-        self.assertEqual(files.again(files.place(path("/d/f")), self.signature), b"12345")
+        known = files.known(path("/d/f"), os.stat(self.at(b"d/f")))
+        self.assertEqual(files.again(known), b"12345")
+
+    def test_storage_exchanged(self) -> None:
+        """What was found in one storage isn't served of it once the link leads to another, however long that is."""
+        way, moved = self.base + b"/way", self.base + b"/moved"
+        os.symlink(self.root, way)
+        sandbox = Sandbox(way, private=self.private)
+        files = CachedFiles(sandbox, now=lambda: self.now)
+        known = files.known(path("/d/f"), os.stat(self.at(b"d/f")))
+        self.assertEqual(files.again(known), b"12345")
+        shutil.copytree(self.root, moved)
+        os.unlink(way)
+        os.symlink(moved, way)
+        self.now += MOMENT
+        self.assertIsNone(files.again(known))
+        sandbox.open(path("/d/f")).close()  # from here on this is the storage
+        self.assertNotEqual(sandbox.identity, known.storage)
+        self.assertIsNone(files.again(known))
+        self.assertFalse(files.unchanged(known))
+        opened = files.open(path("/d/f"))
+        assert opened is not None
+        with opened:
+            self.assertEqual(files.again(files.known(path("/d/f"), opened.stat)), b"12345")
 
     def test_without_the_call(self) -> None:
         """Without the system's help it is left to the sandbox."""
         with mock.patch.object(openat2, "_call", None):
-            self.assertIsNone(self.files.again(self.place, self.signature))
+            self.assertIsNone(self.files.again(self.known))
 
 
 class SignatureTests(CachedCase):

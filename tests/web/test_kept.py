@@ -1,5 +1,6 @@
 """Listings from memory: the same as from the disk, only while nothing has changed, and bounded."""
 
+import base64
 import os
 from typing import Any
 from unittest.mock import patch
@@ -181,6 +182,19 @@ class KeepingTests(KeptCase):
         self.patch(kept, "LARGEST", 10)
         for _ in range(4):
             self.assertFalse(self.from_memory("/folder/"))
+
+    def test_empty_pages(self) -> None:
+        """Pages on which nothing stands are bounded too, each by as long a cursor as a client likes."""
+        self.patch(kept, "ROOM", 100_000)
+        seen: list[KeptListings] = []
+        real = KeptListings.keep
+        self.patch(KeptListings, "keep", lambda self, *given: seen.append(self) or real(self, *given))
+        for number in range(100):
+            cursor = base64.urlsafe_b64encode(b"name:0:zz%06d" % number + b"z" * 200).decode().rstrip("=")
+            for _ in range(2):
+                self.assertEqual(self.get(f"/folder/?cursor={cursor}", "text/plain").body, b"")
+        self.assertEqual(len(seen), 100)
+        self.assertLessEqual(len(seen[0]._kept), 25)
 
     def test_no_watches(self) -> None:
         """Where nothing can be watched, each listing is read."""
