@@ -1,9 +1,8 @@
 """Whether this run of the tests takes the fast lanes, as the server does by default.
 
-`PEERSTOR_FAST_LANES=false` takes the ordinary ways everywhere: the variable is the server's own, and its processes
-have it from here.
+`TEST_FAST_LANES=false` takes the ordinary ways everywhere but in the tests of the lanes themselves.
 """
 
 import os
 
-FAST_LANES = os.environ.get("PEERSTOR_FAST_LANES", "true") != "false"
+FAST_LANES = os.environ.get("TEST_FAST_LANES", "true") != "false"

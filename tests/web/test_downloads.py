@@ -8,6 +8,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from peerstor.http import request as http_request
 from peerstor.http import zerocopy
 from tests.http.loopback import Loopback
 from tests.web.house import House
@@ -51,7 +52,8 @@ class Downloads(SynchronousTestCase):
         for name, size in SIZES.items():
             self.house.put_file(name, os.urandom(size))
         self.sockets = Loopback(self, self.house.site, family=self.family)
-        self.patch(secrets, "token_hex", lambda count: "ab" * count)
+        self.patch(secrets, "token_hex", lambda count: "ab" * count)  # what stands between parts
+        self.patch(http_request, "new_request_id", lambda: "ab" * 8)
         self.runs = mock.Mock(wraps=zerocopy.ZeroCopy.run)
         self.patch(zerocopy.ZeroCopy, "run", lambda sender: self.runs(sender))
 

@@ -26,7 +26,7 @@ class KeptCase(SynchronousTestCase):
         self.patch(os, "scandir", lambda *given: self.read.append(given) or real(*given))
 
     def make(self, **settings: Any) -> House:
-        house = House(**settings)
+        house = House(**{"fast_lanes": True, **settings})  # whatever this run has
         self.addCleanup(house.close)
         return house
 
