@@ -257,6 +257,7 @@ def _read_instance(fd: int) -> str | None:
 
 
 def _make_instance(fd: int, instance_id: str | None = None) -> str:
+    chosen = instance_id is not None
     instance_id = instance_id or secrets.token_hex(16)
     name = b"instance-%s.new" % instance_id.encode()
     new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=fd)
@@ -265,8 +266,22 @@ def _make_instance(fd: int, instance_id: str | None = None) -> str:
         os.fsync(new)
     finally:
         os.close(new)
-    os.rename(name, b"instance", src_dir_fd=fd, dst_dir_fd=fd)
-    return instance_id
+    if chosen or not _link_instance(fd, name):
+        os.rename(name, b"instance", src_dir_fd=fd, dst_dir_fd=fd)
+        return instance_id
+    os.unlink(name, dir_fd=fd)
+    return _read_instance(fd) or instance_id
+
+
+def _link_instance(fd: int, name: bytes) -> bool:
+    """Let the first of several processes that begin at once give the id; tell whether there is one now."""
+    try:
+        os.link(name, b"instance", src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
+    except FileExistsError:
+        return _read_instance(fd) is not None
+    except OSError:  # a file system without links
+        return False
+    return True
 
 
 def _identity(fd: int) -> tuple[int, int]:

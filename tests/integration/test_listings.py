@@ -17,6 +17,7 @@ import pytest
 from peerstor.web.display import human_size
 from tests.integration.server import ServerCase
 from tests.integration.wire import Api
+from tests.lanes import FAST_LANES
 
 ROUNDS = 500
 FORMS = ("text/html", "application/json", "text/plain")
@@ -178,7 +179,8 @@ class ChangedBehindTests(ServerCase):
         self.measured(
             f"{ROUNDS} changes, {watched} of them in a folder that was watched, each in the next listing"
         )
-        self.assertGreater(watched, ROUNDS // 2)
+        if FAST_LANES:  # else there is nothing to be behind
+            self.assertGreater(watched, ROUNDS // 2)
 
     def watches(self) -> int:
         """Count the watches of the server (proc_pid_fdinfo(5))."""

@@ -9,6 +9,7 @@ import stat
 from typing import Any
 
 from peerstor.errors import StartupError, StorageUnavailable
+from peerstor.tree import private
 from peerstor.tree.private import PrivateFolder
 from tests.tree.scaffold import StorageCase
 
@@ -41,6 +42,25 @@ class OpenTests(StorageCase):
         self.assertEqual(
             sorted(os.listdir(self.at(b".peerstor"))), [b"cache", b"instance", b"lock", b"parts", b"trash"]
         )
+
+    def test_instance_of_the_first(self) -> None:
+        """Of several processes that begin a storage at once, each has the id that the first one gave it."""
+        os.unlink(self.at(b".peerstor/instance"))
+        real, looks = private._read_instance, iter((None,))
+        # Whoever looks first finds none, and meanwhile another has made it.
+        self.patch(private, "_read_instance", lambda fd: next(looks, None) if self.first(fd) else real(fd))
+        opened = PrivateFolder.open(self.root_fd, storage=self.root)
+        self.addCleanup(opened.close)
+        self.assertEqual(opened.instance_id, "ab" * 16)
+        self.assertEqual(self.read(b".peerstor/instance"), b"ab" * 16 + b"\n")
+        self.assertEqual([name for name in os.listdir(self.at(b".peerstor")) if name.endswith(b".new")], [])
+
+    def first(self, fd: int) -> bool:
+        """Make the id as another process would, the first time that somebody has looked for it."""
+        there = os.path.exists(self.at(b".peerstor/instance"))
+        if not there:
+            self.write(b".peerstor/instance", b"ab" * 16 + b"\n")
+        return not there
 
     def test_broken_instance_is_made_anew(self) -> None:
         """An id file without an id does not stay so."""
