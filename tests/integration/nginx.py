@@ -52,9 +52,10 @@ class Nginx(Proxy):
 
     def servers(self) -> str:
         """Give what stands in the block `http`."""
+        clear = next(port for port in iter(free_port, None) if port != self.port)
         sample = changed(
             (CONF / "nginx.conf").read_text(encoding="utf-8"),
-            ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
+            ("listen 80;", f"listen 127.0.0.1:{clear};"),
             ("listen [::]:80;", ""),
             ("listen 443 ssl http2;", f"listen 127.0.0.1:{self.port}{' ssl http2' if self.tls else ''};"),
             ("listen [::]:443 ssl http2;", ""),
