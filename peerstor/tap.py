@@ -202,7 +202,7 @@ def makeService(options: Options) -> IService:
     :raises SystemExit: with one line when PeerStor can't start.
     """
     twistd: Mapping[str, Any] = options.parent if options.parent is not None else {"nodaemon": True}
-    with lean_imports(tls=options.settings.tls):
+    with lean_imports():
         # Not at the top: only now it is known what a start needs. And importing Klein, which node does, installs
         # the default reactor, while twistd's --reactor is only obeyed until then.
         from twisted.internet import reactor

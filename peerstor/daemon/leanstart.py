@@ -18,16 +18,17 @@ PUT_OFF = "jinja2"
 
 
 @contextmanager
-def lean_imports(*, tls: bool) -> Iterator[None]:
+def lean_imports() -> Iterator[None]:
     """Import what a start needs in less time and memory than its libraries take by themselves.
 
     Looking for garbage meanwhile finds next to none, and costs a tenth of the time.
 
-    :param tls: whether TLS will be spoken. Twisted's plain sockets bring in pyOpenSSL and cryptography, 12 MiB,
-        for a method that is never called here (`startTLS`), and do without where pyOpenSSL isn't installed. So
-        for as long as this lasts it isn't, unless it is there already.
+    Twisted's plain sockets bring in pyOpenSSL and cryptography, 12 MiB, for a method that is never called here
+    (`startTLS`), and do without where pyOpenSSL isn't installed. So for as long as this lasts it isn't, unless it
+    is there already. With HTTPS it comes afterwards (`peerstor.tls`), without what twisted's reactor would have
+    brought along: how certificates of other servers are checked, 1 MiB.
     """
-    hidden = not tls and "OpenSSL" not in sys.modules
+    hidden = "OpenSSL" not in sys.modules
     collecting = gc.isenabled()
     gc.disable()
     if hidden:

@@ -19,23 +19,26 @@ class LeanImportsTests(SynchronousTestCase):
         self.addCleanup(sys.modules.update, kept)
 
     def test_hidden(self) -> None:
-        """Without TLS pyOpenSSL isn't there, and afterwards it is again, also when an import failed."""
+        """Meanwhile pyOpenSSL isn't there, and afterwards it is again, also when an import failed."""
         self.without_openssl()
-        with self.assertRaises(ImportError), lean_imports(tls=False):
+        with self.assertRaises(ImportError), lean_imports():
             import OpenSSL  # noqa: F401
         self.assertNotIn("OpenSSL", sys.modules)
 
-    def test_wanted(self) -> None:
-        """With TLS it can be imported."""
-        with lean_imports(tls=True):
-            import OpenSSL
+    def test_afterwards(self) -> None:
+        """What was imported without it does not keep it away: TLS comes behind a start."""
+        self.without_openssl()
+        with lean_imports():
+            pass
+        import OpenSSL
+
         self.assertIs(sys.modules["OpenSSL"], OpenSSL)
 
     def test_there_already(self) -> None:
         """Where somebody has imported it before, it stays."""
         import OpenSSL
 
-        with lean_imports(tls=False):
+        with lean_imports():
             self.assertIs(sys.modules["OpenSSL"], OpenSSL)
         self.assertIs(sys.modules["OpenSSL"], OpenSSL)
 
@@ -45,7 +48,7 @@ class LeanImportsTests(SynchronousTestCase):
         for before in (gc.enable, gc.disable):
             before()
             enabled = gc.isenabled()
-            with lean_imports(tls=False):
+            with lean_imports():
                 self.assertFalse(gc.isenabled())
             self.assertEqual(gc.isenabled(), enabled)
 
