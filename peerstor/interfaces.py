@@ -68,6 +68,9 @@ class IChangeListener(Interface):
     def removed(path: bytes, by: str, address: str | None) -> None:  # noqa: N805
         """A file or folder went to the trash."""
 
+    def made(path: bytes, by: str, address: str | None) -> None:  # noqa: N805
+        """A folder was made."""
+
 
 class IAudit(Interface):
     """Keeps who did what, for the server's owner to read later."""

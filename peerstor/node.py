@@ -34,10 +34,12 @@ from peerstor.http.repeats import Repeats
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
+from peerstor.tree.operations import Operations
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.trash import Trash
+from peerstor.tree.turns import Turns
 from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
@@ -279,7 +281,9 @@ def build(
     audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
     listeners = (ChangeLog(), AuditedChanges(audit_log))
     trash = Trash(private=private, sandbox=sandbox)
-    publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync)
+    turns = Turns()
+    publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync, turns=turns)
+    operations = Operations.of(sandbox=sandbox, turns=turns, fsync=settings.fsync)
     state = settings.state or os.path.join(settings.storage, b".peerstor")
     ledger = Ledger(path=Ledger.path_in(state, private.instance_id), fsync=settings.fsync)
     ledger.check()
@@ -324,6 +328,7 @@ def build(
         instance_id=private.instance_id,
         sandbox=sandbox,
         publisher=publisher,
+        operations=operations,
         engine=engine,
         disk=disk,
         reads=reads,

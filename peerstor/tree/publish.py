@@ -71,18 +71,27 @@ class Publisher:
     except where the file system has no hard links.
     """
 
-    def __init__(self, *, sandbox: Sandbox, trash: Trash, fsync: bool, data: DataSync | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        sandbox: Sandbox,
+        trash: Trash,
+        fsync: bool,
+        data: DataSync | None = None,
+        turns: Turns | None = None,
+    ) -> None:
         """Publish into `sandbox`.
 
         :param fsync: whether a change is on the disk before it counts as made.
         :param data: how the data of several parts is synced.
+        :param turns: at folders, by (device, inode); shared with whatever else changes their names.
         """
         self._sandbox = sandbox
         self._trash = trash
         self._fsync = fsync
         self._data = data or DataSync()
         self._namer = Namer(sandbox=sandbox, trash=trash)
-        self._turns = Turns()
+        self._turns = turns or Turns()
 
     def publish(
         self,

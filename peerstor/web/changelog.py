@@ -30,6 +30,12 @@ class ChangeLog:
             "moved {path} to the trash by {by} from {address}", path=_shown(path), by=by, address=address or "-"
         )
 
+    def made(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        _log.info(
+            "made the folder {path} by {by} from {address}", path=_shown(path), by=by, address=address or "-"
+        )
+
 
 def _shown(path: bytes) -> str:
     return str(TreePath(tuple(path.split(b"/")), slash=False))

@@ -17,6 +17,7 @@ from peerstor.http.formparts import FilePart
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
 from peerstor.settings import Settings
 from peerstor.tree.cached import CachedFiles
+from peerstor.tree.operations import Operations
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
@@ -39,6 +40,7 @@ from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
 from peerstor.web.metrics import MetricsFace, MetricsGuard
+from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
 from peerstor.web.shares.site import build_shares
@@ -59,6 +61,7 @@ def build_root(
     instance_id: str,
     sandbox: Sandbox,
     publisher: Publisher,
+    operations: Operations,
     engine: Engine,
     disk: IThreads,
     reads: IThreads,
@@ -136,6 +139,15 @@ def build_root(
         forms=forms,
         listeners=listeners,
     )
+    acts = OperationsFace(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        operations=operations,
+        disk=disk,
+        listeners=listeners,
+    )
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
@@ -188,6 +200,7 @@ def build_root(
         tree=tree.routes.resource(tree),
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
+            b"/api/folder": acts.routes.resource(acts),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

@@ -159,6 +159,9 @@ class Heard:
     def removed(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
 
+    def made(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+
 
 class SmallDisk:
     """`pwrite` on a disk with room for so many bytes more; writes what fits, as a real one does."""
