@@ -71,6 +71,14 @@ class IChangeListener(Interface):
     def made(path: bytes, by: str, address: str | None) -> None:  # noqa: N805
         """A folder was made."""
 
+    def moved(path: bytes, to: bytes, by: str, replaced: bool, address: str | None) -> None:  # noqa: N805
+        """A file or folder has another name, and no longer the one that it had.
+
+        :param path: where it was.
+        :param to: where it is.
+        :param replaced: whether it took the place of something.
+        """
+
 
 class IAudit(Interface):
     """Keeps who did what, for the server's owner to read later."""

@@ -38,6 +38,7 @@ from peerstor.tree.operations import Operations
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
+from peerstor.tree.staging import Stage
 from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
 from peerstor.uploads.engine import Engine
@@ -87,6 +88,7 @@ class Node(Service):
         audit_log: AuditLog,
         notifier: Notifier,
         delay: LoopDelay,
+        stage: Stage | None = None,
         upkeep: Upkeep | None = None,
         reloading: Reloading | None = None,
         certificate: "KeptCertificate | None" = None,
@@ -99,6 +101,7 @@ class Node(Service):
         self._engine = engine
         self._keyring = keyring
         self._trash = trash
+        self._stage = stage
         self._site = site
         self._listening = listening
         self._access_log = access_log
@@ -155,6 +158,8 @@ class Node(Service):
     async def _begin(self) -> None:
         try:
             await self._engine.start()
+            if self._stage is not None:
+                await self._sweeper.run(self._stage.sweep)
             await self._sweep()
         except Stopping:
             return
@@ -274,16 +279,18 @@ def build(
     writing_audit = Threads(reactor=reactor, name="audit", size=1)
     sweeper = Threads(reactor=reactor, name="trash", size=1)
     caching = Threads(reactor=reactor, name="cache", size=1)
+    # Apart: a copy takes as long as it takes, and uploads go on beside it.
+    copies = Threads(reactor=reactor, name="copies", size=2, few=2)
     pools = (
         disk, syncs, ledger_pool, access_pool, hashing, reads, lists, coders, writing_log, writing_audit, sweeper,
-        caching,
+        caching, copies,
     )  # fmt: skip
     audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
     listeners = (ChangeLog(), AuditedChanges(audit_log))
     trash = Trash(private=private, sandbox=sandbox)
     turns = Turns()
     publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync, turns=turns)
-    operations = Operations.of(sandbox=sandbox, turns=turns, fsync=settings.fsync)
+    operations = Operations.of(sandbox=sandbox, private=private, trash=trash, turns=turns, fsync=settings.fsync)
     state = settings.state or os.path.join(settings.storage, b".peerstor")
     ledger = Ledger(path=Ledger.path_in(state, private.instance_id), fsync=settings.fsync)
     ledger.check()
@@ -333,6 +340,7 @@ def build(
         disk=disk,
         reads=reads,
         lists=lists,
+        copies=copies,
         coders=coders,
         cache=cache if settings.fast_lanes else None,
         clock=reactor,
@@ -408,6 +416,7 @@ def build(
         engine=engine,
         keyring=keyring,
         trash=trash,
+        stage=operations.stage,
         site=site,
         listening=listening,
         access_log=access_log,

@@ -24,3 +24,7 @@ class AuditedChanges:
     def made(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
         self._audit.note("folder", principal=by, address=address, path=b"/" + path)
+
+    def moved(self, path: bytes, to: bytes, by: str, replaced: bool, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("move", principal=by, address=address, path=b"/" + path, to=b"/" + to, replaced=replaced)

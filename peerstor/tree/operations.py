@@ -3,21 +3,37 @@
 from attrs import frozen
 
 from peerstor.tree.making import FolderMaker
+from peerstor.tree.moving import Mover
+from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Sandbox
+from peerstor.tree.staging import Stage
+from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
 
 
 @frozen
 class Operations:
-    """The services of one storage that make, move and copy what lies in it."""
+    """The services of one storage that make, move and copy what lies in it.
 
+    :ivar stage: to be swept once at the start.
+    """
+
+    stage: Stage
     folders: FolderMaker
+    mover: Mover
 
     @classmethod
-    def of(cls, *, sandbox: Sandbox, turns: Turns, fsync: bool) -> "Operations":
+    def of(
+        cls, *, sandbox: Sandbox, private: PrivateFolder, trash: Trash, turns: Turns, fsync: bool
+    ) -> "Operations":
         """Build them all.
 
         :param turns: at folders, by (device, inode); those of the `Publisher`.
         :param fsync: whether a change is on the disk before it counts as made.
         """
-        return cls(folders=FolderMaker(sandbox=sandbox, turns=turns, fsync=fsync))
+        stage = Stage(private=private, sandbox=sandbox, fsync=fsync)
+        return cls(
+            stage=stage,
+            folders=FolderMaker(sandbox=sandbox, turns=turns, fsync=fsync),
+            mover=Mover(sandbox=sandbox, trash=trash, turns=turns, stage=stage, fsync=fsync),
+        )

@@ -36,6 +36,17 @@ class ChangeLog:
             "made the folder {path} by {by} from {address}", path=_shown(path), by=by, address=address or "-"
         )
 
+    def moved(self, path: bytes, to: bytes, by: str, replaced: bool, address: str | None) -> None:
+        """See `IChangeListener`."""
+        _log.info(
+            "moved {path} to {to}{instead} by {by} from {address}",
+            path=_shown(path),
+            to=_shown(to),
+            instead=", which was replaced," if replaced else "",
+            by=by,
+            address=address or "-",
+        )
+
 
 def _shown(path: bytes) -> str:
     return str(TreePath(tuple(path.split(b"/")), slash=False))

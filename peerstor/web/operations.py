@@ -1,11 +1,13 @@
 """The API of what can be done to entries of the tree."""
 
 from collections.abc import Sequence
+from threading import Event
 from typing import Any
 
 from peerstor.access.rights import Right
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IChangeListener, IThreads
+from peerstor.tree.moving import Moved, OtherDisk, Wanted
 from peerstor.tree.operations import Operations
 from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Conflict
@@ -14,7 +16,8 @@ from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import Links
 from peerstor.web.outliving import outliving
-from peerstor.web.places import place
+from peerstor.web.parameters import conflict
+from peerstor.web.places import path_parameter, place
 from peerstor.web.renaming import renamed
 from peerstor.web.routes import Routes
 from peerstor.web.uploadcalls import answer
@@ -34,11 +37,13 @@ class OperationsFace:
         links: Links,
         operations: Operations,
         disk: IThreads,
+        copies: IThreads,
         listeners: Sequence[IChangeListener],
     ) -> None:
         """Make the face.
 
         :param disk: where the tree is changed.
+        :param copies: where what takes long is done.
         :param listeners: told of what has changed.
         """
         self.guard = guard
@@ -47,6 +52,7 @@ class OperationsFace:
         self._links = links
         self._operations = operations
         self._disk = disk
+        self._copies = copies
         self._listeners = listeners
 
     @routes.on("/api/folder", "POST", needs=Right.CREATE, at=place(b"path"))
@@ -66,8 +72,45 @@ class OperationsFace:
 
         path = await outliving(work, told=told)
         request.setResponseCode(201)
-        shown = TreePath(wanted.parts, slash=True) if admission.blind else path
-        return answer(request, self._settled(shown))
+        return answer(request, self._settled(self._shown(admission, path)))
+
+    @routes.on("/api/move", "POST", needs=Right.CHANGE, at=place(b"from"))
+    async def move(self, request: StreamingRequest, admission: Admission) -> bytes:
+        """Give a file or folder another name, there or elsewhere."""
+        target = self.guard.further(admission, path_parameter(request, b"to"), Right.CREATE)
+        if not target.blind:
+            # What one may change and not see isn't brought to where one sees it.
+            self.guard.require(admission, Right.READ)
+        wanted = Wanted(
+            source=admission.path,
+            target=target.path,
+            conflict=self._conflict(request, target, Conflict.REFUSE),
+            by=admission.principal.name,
+            may_replace=target.may(Right.CHANGE),
+        )
+
+        def told(moved: Moved) -> None:
+            source, to = wanted.source.joined, moved.path.joined
+            for listener in self._listeners:
+                listener.moved(source, to, wanted.by, moved.replaced, request.remote)
+
+        mover = self._operations.mover
+        try:
+            moved = await outliving(self._disk.run(mover.move, wanted), told=told)
+        except OtherDisk:
+            left = Event()
+            work = self._copies.run(mover.carry, wanted, unwanted=left.is_set)
+            moved = await outliving(work, told=told, left=left.set)
+        return answer(request, self._settled(self._shown(target, moved.path)))
+
+    def _conflict(self, request: StreamingRequest, target: Admission, default: Conflict) -> Conflict:
+        """Tell what is to happen where the name is taken: as is asked for, as far as that may be."""
+        wish = conflict(request, default)
+        return renamed(target) if target.blind or wish is Conflict.RENAME else wish
+
+    def _shown(self, target: Admission, path: TreePath) -> TreePath:
+        """Tell which path the client is told of: whoever sees nothing there learns no name that was free."""
+        return TreePath(target.path.parts, slash=path.slash) if target.blind else path
 
     def _settled(self, path: TreePath) -> dict[str, Any]:
         """Tell under which path something is found from now on."""

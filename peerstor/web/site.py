@@ -66,6 +66,7 @@ def build_root(
     disk: IThreads,
     reads: IThreads,
     lists: IThreads,
+    copies: IThreads,
     coders: IThreads,
     cache: Cache | None,
     clock: IReactorTime,
@@ -85,6 +86,7 @@ def build_root(
     :param disk: where the tree is changed.
     :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
     :param lists: where folders are listed.
+    :param copies: where whole files and folders are copied.
     :param coders: where answers are compressed.
     :param cache: keeps what was compressed; None to compress everything anew.
     :param wall: the time, seconds since the epoch.
@@ -146,6 +148,7 @@ def build_root(
         links=links,
         operations=operations,
         disk=disk,
+        copies=copies,
         listeners=listeners,
     )
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
@@ -200,7 +203,7 @@ def build_root(
         tree=tree.routes.resource(tree),
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
-            b"/api/folder": acts.routes.resource(acts),
+            **dict.fromkeys((b"/api/folder", b"/api/move"), acts.routes.resource(acts)),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

@@ -159,6 +159,9 @@ class Heard:
     def removed(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
 
+    def moved(self, path: bytes, to: bytes, by: str, replaced: bool, address: str | None) -> None:
+        """See `IChangeListener`."""
+
     def made(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
 

@@ -79,7 +79,9 @@ class House:
         trash = Trash(private=self.private, sandbox=self.sandbox)
         turns = Turns()
         publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=False, turns=turns)
-        operations = Operations.of(sandbox=self.sandbox, turns=turns, fsync=False)
+        operations = Operations.of(
+            sandbox=self.sandbox, private=self.private, trash=trash, turns=turns, fsync=False
+        )
         self.audit = KeptAudit()
         listeners = (ChangeLog(), AuditedChanges(self.audit))
         self.engine = Engine(
@@ -131,6 +133,7 @@ class House:
             disk=threads,
             reads=threads,
             lists=threads,
+            copies=threads,
             coders=threads,
             cache=self.cache if self.settings.fast_lanes else None,
             clock=self.clock,

@@ -112,3 +112,137 @@ class FolderTests(ActsCase):
         self.assertEqual((free.status, taken.status), (201, 201))
         self.assertEqual(taken.json, {"status": "ok", "path": "/drop/taken/", "href": "/drop/taken/"})
         self.assertEqual(self.names("drop"), [b"other", b"taken", b"taken (2)"])
+
+
+class MoveTests(ActsCase):
+    def move(self, source: str, to: str, more: str = "") -> Answer:
+        return self.post(f"/api/move?from={source}&to={to}{more}")
+
+    def test_file(self) -> None:
+        """A file has its new name, and no longer the old one."""
+        self.house.put_file("a/x", b"hello")
+        self.house.put_file("b/z")
+        answer = self.move("/a/x", "/b/y")
+        self.assertEqual((answer.status, answer.json), (200, {"status": "ok", "path": "/b/y", "href": "/b/y"}))
+        self.assertEqual((self.names("a"), self.house.content("b/y")), ([], b"hello"))
+        self.assertEqual(self.told(), [("move", b"/a/x", b"/b/y", False)])
+
+    def test_folder(self) -> None:
+        """A folder goes with all that is in it, and its address ends as a folder's does."""
+        self.house.put_file("a/x/file", b"hello")
+        self.assertEqual(self.move("/a/x/", "/y").json, {"status": "ok", "path": "/y/", "href": "/y/"})
+        self.assertEqual(self.house.content("y/file"), b"hello")
+        self.assertEqual(self.names("a"), [])
+
+    def test_bytes(self) -> None:
+        """Names that are no UTF-8 work at both ends, and an odd one that is there may go elsewhere as it is."""
+        self.house.put_file(b"a\xff", b"hello")
+        self.assertEqual(self.move("/a%ff", "/b%fe").json["href"], "/b%FE")
+        self.house.put_file(b"odd\n", b"odd")
+        os.mkdir(self.house.path("c"))
+        self.refused(self.move("/odd%0a", "/c/other%0a"), 400, "bad_name")
+        self.assertEqual(self.move("/odd%0a", "/c/odd%0a").status, 200)
+        self.assertEqual((self.names(), self.names("c")), ([b"b\xfe", b"c"], [b"odd\n"]))
+
+    def test_taken(self) -> None:
+        """A taken name is refused by default; another one or the place of a file are had by asking."""
+        for name in ("x.txt", "b/x.txt", "folder/f", "b/folder/g"):
+            self.house.put_file(name, name.encode())
+        self.refused(self.move("/x.txt", "/b/x.txt"), 409, "exists")
+        self.refused(self.move("/x.txt", "/b/folder", "&conflict=replace"), 409, "exists")
+        self.refused(self.move("/folder", "/b/x.txt", "&conflict=replace"), 409, "exists")
+        self.refused(self.move("/folder", "/b/folder", "&conflict=replace"), 409, "exists")
+        self.refused(self.move("/x.txt", "/b/y", "&conflict=what"), 400, "bad_request")
+        self.assertEqual(self.names("b"), [b"folder", b"x.txt"])
+        self.assertEqual(self.move("/folder", "/b/folder", "&conflict=rename").json["path"], "/b/folder (2)/")
+        self.told()
+        self.assertEqual(self.move("/x.txt", "/b/x.txt", "&conflict=replace").json["path"], "/b/x.txt")
+        self.assertEqual(self.house.content("b/x.txt"), b"x.txt")
+        self.assertEqual(self.told(), [("move", b"/x.txt", b"/b/x.txt", True)])
+        (kept,) = [name for name in os.listdir(self.house.path(".peerstor/trash")) if not name.endswith(b".json")]
+        self.assertEqual(self.house.content(b".peerstor/trash/" + kept + b"/x.txt"), b"b/x.txt")
+
+    def test_nothing_there(self) -> None:
+        """What is absent, hidden or none of the kind that was named can't be moved, and is as if absent."""
+        self.house.put_file("file")
+        os.mkfifo(self.house.path("fifo"))
+        self.link("/etc/passwd", "out")
+        os.mkdir(self.house.path("b"))
+        for name in ("/none", "/none/x", "/file/", "/file/x", "/fifo", "/out", "/.peerstor", "/.peerstor/lock"):
+            self.refused(self.move(name, "/b/new"), 404, "not_found")
+        self.refused(self.move("/", "/b/new"), 403, "forbidden")
+        self.refused(self.move("/file", "/none/new"), 409, "no_parent")
+        self.refused(self.move("/file", "/"), 409, "exists")
+        self.refused(self.move("/file", "/.peerstor/new"), 404, "not_found")
+        self.refused(self.move("/file", "/b/.PeerStor-x"), 404, "not_found")
+        self.refused(self.post("/api/move?from=/file"), 400, "bad_request")
+        self.assertEqual((self.names("b"), self.told()), ([], []))
+
+    def test_into_itself(self) -> None:
+        """A folder can't come to lie in itself, not by way of a link either."""
+        self.house.put_file("a/b/c")
+        self.link("a/b", "link")
+        for target in ("/a/x", "/a/b/x", "/link/x"):
+            self.refused(self.move("/a", target), 400, "bad_request")
+        self.assertEqual(self.move("/a", "/a").status, 200)
+        self.assertEqual(self.move("/a/b", "/a/x").status, 200)
+
+    def test_links(self) -> None:
+        """A link is moved as a link, and replaced as one; what it leads to stays as it was."""
+        self.house.put_file("target", b"target")
+        self.house.put_file("new", b"new")
+        self.link("target", "link")
+        self.assertEqual(self.move("/link", "/other").status, 200)
+        self.assertEqual(os.readlink(self.house.path("other")), b"target")
+        self.assertEqual(self.move("/new", "/other", "&conflict=replace").status, 200)
+        self.assertEqual((self.house.content("other"), self.house.content("target")), (b"new", b"target"))
+
+    def test_rights(self) -> None:
+        """It takes the right to change at the one end and to create at the other; to replace, to change there too."""
+        self.closed()
+        for name in ("a/x", "b/y", "a/z"):
+            self.house.put_file(name, name.encode())
+        self.grant(Right.READ | Right.CREATE, name="adds")
+        self.refused(self.move("/a/x", "/b/x"), 403, "forbidden")
+        self.grant(Right.READ | Right.CREATE | Right.CHANGE, b"a", name="scanner")
+        self.refused(self.move("/a/x", "/b/x"), 404, "not_found")
+        self.refused(self.move("/b/y", "/a/y"), 404, "not_found")
+        self.assertEqual(self.move("/a/x", "/a/x2").status, 200)
+        self.assertEqual(self.told()[-1], ("move", b"/a/x", b"/a/x2", False))
+        self.assertEqual(self.names("b"), [b"y"])
+
+    def test_two_grants(self) -> None:
+        """What one may only add to is never replaced, whatever one may do where it comes from."""
+        self.house = self.make_house(anonymous="create")
+        self.house.put_file("a/x")
+        self.house.put_file("b/x", b"old")
+        self.grant(Right.READ | Right.CREATE | Right.CHANGE, b"a")
+        self.refused(self.move("/a/x", "/b/x", "&conflict=replace"), 403, "forbidden")
+        self.assertEqual(self.house.content("b/x"), b"old")
+        self.assertEqual(self.move("/a/x", "/b/x", "&conflict=rename").json["path"], "/b/x (2)")
+
+    def test_never_brought_to_light(self) -> None:
+        """Whoever may change and not see something can't bring it to where they see it."""
+        self.closed()
+        self.house.put_file("a/secret")
+        self.grant(Right.CHANGE | Right.CREATE, name="blind")
+        self.assertEqual(self.move("/a/secret", "/b").json["path"], "/b")
+        self.assertEqual(self.names(), [b"a", b"b"])
+
+    def test_floor(self) -> None:
+        """No link leads out of where the rights hold, at neither end."""
+        self.closed()
+        self.house.put_file("mine/x")
+        self.house.put_file("other/y")
+        self.link("../other", "mine/out")
+        self.grant(Right.READ | Right.CREATE | Right.CHANGE, b"mine")
+        self.refused(self.move("/mine/out/y", "/mine/y"), 404, "not_found")
+        self.refused(self.move("/mine/x", "/mine/out/x"), 409, "no_parent")
+        self.assertEqual((self.names("other"), self.names("mine")), ([b"y"], [b"out", b"x"]))
+
+    def test_other_site(self) -> None:
+        """No page of another site moves anything."""
+        self.house.put_file("x")
+        answer = self.post("/api/move?from=/x&to=/y", Origin="https://evil.example")
+        self.refused(answer, 403, "cross_site")
+        self.assertEqual(self.names(), [b"x"])
