@@ -131,8 +131,9 @@ class Mover:
     def _trash_original(
         self, here: Opened, wanted: Wanted, there: Opened, name: bytes, back: bytes | None
     ) -> None:
+        source = wanted.source
         try:
-            self._trash.move(here.fd, wanted.source.name, wanted.source, wanted.by)
+            self._trash.move(here.fd, source.name, source, wanted.by, (*here.real, source.name))
         except OSError:
             if back is not None:  # it wasn't moved, so it is in one place again
                 with suppress(OSError):
@@ -207,7 +208,7 @@ class Mover:
 
     def _replace(self, here: Opened, source: bytes, there: Opened, wanted: Wanted, *, twin: bool) -> None:
         target = wanted.target.name
-        kept = self._trash.keep_file(there.fd, target, wanted.target, wanted.by)
+        kept = self._trash.keep_file(there.fd, target, wanted.target, wanted.by, (*there.real, target))
         try:
             os.rename(source, target, src_dir_fd=here.fd, dst_dir_fd=there.fd)
         except BaseException:

@@ -10,7 +10,7 @@ from peerstor.interfaces import IChangeListener, IThreads
 from peerstor.tree.moving import Moved, OtherDisk, Wanted
 from peerstor.tree.operations import Operations
 from peerstor.tree.paths import TreePath
-from peerstor.tree.publish import Conflict
+from peerstor.tree.publish import Conflict, Publisher
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard
@@ -36,6 +36,7 @@ class OperationsFace:
         cors: Cors,
         links: Links,
         operations: Operations,
+        publisher: Publisher,
         disk: IThreads,
         copies: IThreads,
         listeners: Sequence[IChangeListener],
@@ -51,6 +52,7 @@ class OperationsFace:
         self.cors = cors
         self._links = links
         self._operations = operations
+        self._publisher = publisher
         self._disk = disk
         self._copies = copies
         self._listeners = listeners
@@ -102,6 +104,18 @@ class OperationsFace:
             work = self._copies.run(mover.carry, wanted, unwanted=left.is_set)
             moved = await outliving(work, told=told, left=left.set)
         return answer(request, self._settled(self._shown(target, moved.path)))
+
+    @routes.on("/api/delete", "POST", needs=Right.CHANGE, at=place(b"path"))
+    async def delete(self, request: StreamingRequest, admission: Admission) -> bytes:
+        """Move a file or folder to the trash, and tell by which id it can be put back."""
+        path, by = admission.path, admission.principal.name
+
+        def told(_: str) -> None:
+            for listener in self._listeners:
+                listener.removed(path.joined, by, request.remote)
+
+        work = self._disk.run(self._publisher.delete, path, by=by, either=True)
+        return answer(request, {"status": "ok", "trash": await outliving(work, told=told)})
 
     def _conflict(self, request: StreamingRequest, target: Admission, default: Conflict) -> Conflict:
         """Tell what is to happen where the name is taken: as is asked for, as far as that may be."""

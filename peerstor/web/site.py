@@ -147,6 +147,7 @@ def build_root(
         cors=cors,
         links=links,
         operations=operations,
+        publisher=publisher,
         disk=disk,
         copies=copies,
         listeners=listeners,
@@ -203,7 +204,7 @@ def build_root(
         tree=tree.routes.resource(tree),
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
-            **dict.fromkeys((b"/api/folder", b"/api/move"), acts.routes.resource(acts)),
+            **dict.fromkeys((b"/api/folder", b"/api/move", b"/api/delete"), acts.routes.resource(acts)),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

@@ -246,3 +246,29 @@ class MoveTests(ActsCase):
         answer = self.post("/api/move?from=/x&to=/y", Origin="https://evil.example")
         self.refused(answer, 403, "cross_site")
         self.assertEqual(self.names(), [b"x"])
+
+
+class DeleteTests(ActsCase):
+    def test_file_and_folder(self) -> None:
+        """Either goes to the trash, under the id that is told."""
+        self.house.put_file("a/file", b"hello")
+        for name, told in (("/a/file", b"/a/file"), ("/a", b"/a")):
+            answer = self.post(f"/api/delete?path={name}")
+            self.assertEqual((answer.status, answer.json["status"]), (200, "ok"))
+            self.assertIn(f"{answer.json['trash']}.json".encode(), os.listdir(self.house.path(".peerstor/trash")))
+            self.assertEqual(self.told(), [("delete", told)])
+        self.assertEqual(self.names(), [])
+
+    def test_refused(self) -> None:
+        """What isn't there, the root, and what one may not change, stay as they are."""
+        self.house.put_file("file")
+        self.refused(self.post("/api/delete?path=/none"), 404, "not_found")
+        self.refused(self.post("/api/delete?path=/file/"), 404, "not_found")
+        self.refused(self.post("/api/delete?path=/.peerstor/trash"), 404, "not_found")
+        self.refused(self.post("/api/delete?path=/"), 403, "forbidden")
+        self.refused(self.post("/api/delete?path=/file", Origin="null"), 403, "cross_site")
+        self.closed()
+        self.house.put_file("file")
+        self.grant(Right.READ | Right.CREATE)
+        self.refused(self.post("/api/delete?path=/file"), 403, "forbidden")
+        self.assertEqual((self.names(), self.told()), ([b"file"], []))
