@@ -44,6 +44,7 @@ from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
 from peerstor.web.shares.site import build_shares
+from peerstor.web.trashface import TrashFace
 from peerstor.web.tree import TreeFace
 from peerstor.web.uploadcalls import UploadCalls
 from peerstor.web.uploads import UploadsFace
@@ -152,6 +153,17 @@ def build_root(
         copies=copies,
         listeners=listeners,
     )
+    trash = TrashFace(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        restorer=operations.restorer,
+        disk=disk,
+        lists=lists,
+        copies=copies,
+        listeners=listeners,
+    )
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
@@ -205,6 +217,7 @@ def build_root(
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
             **dict.fromkeys((b"/api/folder", b"/api/move", b"/api/delete"), acts.routes.resource(acts)),
+            b"/api/trash": trash.routes.resource(trash),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),
