@@ -79,6 +79,9 @@ class IChangeListener(Interface):
         :param replaced: whether it took the place of something.
         """
 
+    def copied(path: bytes, to: bytes, by: str, address: str | None) -> None:  # noqa: N805
+        """A copy of the file or folder at `path` appeared at `to`."""
+
     def restored(path: bytes, by: str, address: str | None) -> None:  # noqa: N805
         """Something was put back from the trash, and is found at `path`."""
 

@@ -29,6 +29,10 @@ class AuditedChanges:
         """See `IChangeListener`."""
         self._audit.note("move", principal=by, address=address, path=b"/" + path, to=b"/" + to, replaced=replaced)
 
+    def copied(self, path: bytes, to: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("copy", principal=by, address=address, path=b"/" + path, to=b"/" + to)
+
     def restored(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
         self._audit.note("restore", principal=by, address=address, path=b"/" + path)

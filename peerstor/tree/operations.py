@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from peerstor.tree.duplicating import Duplicator
 from peerstor.tree.making import FolderMaker
 from peerstor.tree.moving import Mover
 from peerstor.tree.private import PrivateFolder
@@ -22,6 +23,7 @@ class Operations:
     stage: Stage
     folders: FolderMaker
     mover: Mover
+    duplicator: Duplicator
     restorer: Restorer
 
     @classmethod
@@ -39,6 +41,7 @@ class Operations:
             stage=stage,
             folders=folders,
             mover=Mover(sandbox=sandbox, trash=trash, turns=turns, stage=stage, fsync=fsync),
+            duplicator=Duplicator(sandbox=sandbox, turns=turns, stage=stage, fsync=fsync),
             restorer=Restorer(
                 sandbox=sandbox, trash=trash, turns=turns, stage=stage, folders=folders, fsync=fsync
             ),

@@ -5,6 +5,7 @@ from threading import Event
 from typing import Any
 
 from peerstor.access.rights import Right
+from peerstor.errors import BadRequest
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IChangeListener, IThreads
 from peerstor.tree.moving import Moved, OtherDisk, Wanted
@@ -104,6 +105,26 @@ class OperationsFace:
             work = self._copies.run(mover.carry, wanted, unwanted=left.is_set)
             moved = await outliving(work, told=told, left=left.set)
         return answer(request, self._settled(self._shown(target, moved.path)))
+
+    @routes.on("/api/copy", "POST", needs=Right.READ, at=place(b"from"))
+    async def copy(self, request: StreamingRequest, admission: Admission) -> bytes:
+        """Copy a file or folder; whoever leaves meanwhile wants it no more."""
+        target = self.guard.further(admission, path_parameter(request, b"to"), Right.CREATE)
+        wish = self._conflict(request, target, Conflict.RENAME)
+        if wish is Conflict.REPLACE:
+            raise BadRequest("conflict must be rename or refuse.")
+        source, by, left = admission.path, admission.principal.name, Event()
+
+        def told(path: TreePath) -> None:
+            for listener in self._listeners:
+                listener.copied(source.joined, path.joined, by, request.remote)
+
+        work = self._copies.run(
+            self._operations.duplicator.copy, source, target.path, conflict=wish, unwanted=left.is_set
+        )
+        path = await outliving(work, told=told, left=left.set)
+        request.setResponseCode(201)
+        return answer(request, self._settled(self._shown(target, path)))
 
     @routes.on("/api/delete", "POST", needs=Right.CHANGE, at=place(b"path"))
     async def delete(self, request: StreamingRequest, admission: Admission) -> bytes:

@@ -216,7 +216,9 @@ def build_root(
         tree=tree.routes.resource(tree),
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
-            **dict.fromkeys((b"/api/folder", b"/api/move", b"/api/delete"), acts.routes.resource(acts)),
+            **dict.fromkeys(
+                (b"/api/folder", b"/api/move", b"/api/copy", b"/api/delete"), acts.routes.resource(acts)
+            ),
             b"/api/trash": trash.routes.resource(trash),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
