@@ -61,6 +61,16 @@ class TooLarge(Fault):
     limit: int
 
 
+@define(eq=False, str=False)
+class TooManyEntries(Fault):
+    """There are more files and folders in it than are copied in one go, or they lie too deep.
+
+    :param limit: the largest number of them that is.
+    """
+
+    limit: int
+
+
 # Who asks, and from where.
 
 

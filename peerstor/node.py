@@ -34,10 +34,13 @@ from peerstor.http.repeats import Repeats
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
+from peerstor.tree.operations import Operations
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
+from peerstor.tree.staging import Stage
 from peerstor.tree.trash import Trash
+from peerstor.tree.turns import Turns
 from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
@@ -85,6 +88,7 @@ class Node(Service):
         audit_log: AuditLog,
         notifier: Notifier,
         delay: LoopDelay,
+        stage: Stage | None = None,
         upkeep: Upkeep | None = None,
         reloading: Reloading | None = None,
         certificate: "KeptCertificate | None" = None,
@@ -97,6 +101,7 @@ class Node(Service):
         self._engine = engine
         self._keyring = keyring
         self._trash = trash
+        self._stage = stage
         self._site = site
         self._listening = listening
         self._access_log = access_log
@@ -153,6 +158,8 @@ class Node(Service):
     async def _begin(self) -> None:
         try:
             await self._engine.start()
+            if self._stage is not None:
+                await self._sweeper.run(self._stage.sweep)
             await self._sweep()
         except Stopping:
             return
@@ -272,14 +279,18 @@ def build(
     writing_audit = Threads(reactor=reactor, name="audit", size=1)
     sweeper = Threads(reactor=reactor, name="trash", size=1)
     caching = Threads(reactor=reactor, name="cache", size=1)
+    # Apart: a copy takes as long as it takes, and uploads go on beside it.
+    copies = Threads(reactor=reactor, name="copies", size=2, few=2)
     pools = (
         disk, syncs, ledger_pool, access_pool, hashing, reads, lists, coders, writing_log, writing_audit, sweeper,
-        caching,
+        caching, copies,
     )  # fmt: skip
     audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
     listeners = (ChangeLog(), AuditedChanges(audit_log))
     trash = Trash(private=private, sandbox=sandbox)
-    publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync)
+    turns = Turns()
+    publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync, turns=turns)
+    operations = Operations.of(sandbox=sandbox, private=private, trash=trash, turns=turns, fsync=settings.fsync)
     state = settings.state or os.path.join(settings.storage, b".peerstor")
     ledger = Ledger(path=Ledger.path_in(state, private.instance_id), fsync=settings.fsync)
     ledger.check()
@@ -324,10 +335,12 @@ def build(
         instance_id=private.instance_id,
         sandbox=sandbox,
         publisher=publisher,
+        operations=operations,
         engine=engine,
         disk=disk,
         reads=reads,
         lists=lists,
+        copies=copies,
         coders=coders,
         cache=cache if settings.fast_lanes else None,
         clock=reactor,
@@ -403,6 +416,7 @@ def build(
         engine=engine,
         keyring=keyring,
         trash=trash,
+        stage=operations.stage,
         site=site,
         listening=listening,
         access_log=access_log,

@@ -7,7 +7,7 @@ from peerstor.interfaces import IAudit, IChangeListener
 
 @implementer(IChangeListener)
 class AuditedChanges:
-    """Notes each file that was added or replaced, and whatever was deleted."""
+    """Notes what was added, replaced, moved, copied, deleted and restored."""
 
     def __init__(self, audit: IAudit) -> None:
         self._audit = audit
@@ -20,3 +20,23 @@ class AuditedChanges:
     def removed(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
         self._audit.note("delete", principal=by, address=address, path=b"/" + path)
+
+    def made(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("folder", principal=by, address=address, path=b"/" + path)
+
+    def moved(self, path: bytes, to: bytes, by: str, replaced: bool, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("move", principal=by, address=address, path=b"/" + path, to=b"/" + to, replaced=replaced)
+
+    def copied(self, path: bytes, to: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("copy", principal=by, address=address, path=b"/" + path, to=b"/" + to)
+
+    def restored(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("restore", principal=by, address=address, path=b"/" + path)
+
+    def purged(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("purge", principal=by, address=address, path=b"/" + path)

@@ -60,7 +60,14 @@ class Namer:
             present = lstat(folder, order.target.name)
             seen = None if present is None else self._sandbox.lookup(folder, order.target.name)
             order.check(seen)
-            name = _choose(folder, order, present, seen)
+            name = choose(
+                folder,
+                order.target.name,
+                conflict=order.conflict,
+                may_replace=order.may_replace,
+                present=present,
+                seen=seen,
+            )
             order.intent(name)
             if present is not None and name == order.target.name:
                 self._replace(part, folder, order)
@@ -71,7 +78,7 @@ class Namer:
 
     def _replace(self, part: Part, folder: Opened, order: Order) -> None:
         name = order.target.name
-        kept = self._trash.keep_file(folder.fd, name, order.target, order.by)
+        kept = self._trash.keep_file(folder.fd, name, order.target, order.by, (*folder.real, name))
         try:
             if part.nameless:
                 give_own_name(part)
@@ -81,21 +88,33 @@ class Namer:
             raise
 
 
-def _choose(folder: Opened, order: Order, present: os.stat_result | None, seen: os.stat_result | None) -> bytes:
-    """Settle under which name to publish.
+def choose(
+    folder: Opened,
+    name: bytes,
+    *,
+    conflict: Conflict,
+    may_replace: bool,
+    present: os.stat_result | None,
+    seen: os.stat_result | None,
+    known: bool = False,
+) -> bytes:
+    """Settle which name something gets; the wanted one, if it is taken, only to replace what has it.
 
     :param present: what lstat says of the wanted one.
     :param seen: what a reader sees there.
+    :param known: whether the name isn't new in this storage, so that even an odd one may stay.
+    :raise Exists, Forbidden, BadName: as `Publisher.publish`.
     """
-    name = order.target.name
     if present is None:
-        check_new_name(name)
+        if not known:
+            check_new_name(name)
         return name
-    if order.conflict is Conflict.RENAME:
-        check_new_name(name)
+    if conflict is Conflict.RENAME:
+        if not known:
+            check_new_name(name)
         return free_name(folder, name)
-    if order.conflict is Conflict.REFUSE or any(stat.S_ISDIR(one.st_mode) for one in (present, seen or present)):
+    if conflict is Conflict.REFUSE or any(stat.S_ISDIR(one.st_mode) for one in (present, seen or present)):
         raise Exists()
-    if not order.may_replace:
+    if not may_replace:
         raise Forbidden()
     return name

@@ -58,6 +58,12 @@ TABLE: dict[type[errors.Fault], Row] = {
     errors.BadType: Row(415, "bad_type", "{reason}"),
     errors.LengthNeeded: Row(411, "length_needed", "Say how long the content is: Content-Length is missing."),
     errors.TooLarge: Row(413, "too_large", "This is larger than the {limit} bytes allowed.", {"limit": "limit"}),
+    errors.TooManyEntries: Row(
+        413,
+        "too_large",
+        "There is too much in this folder to be copied in one go: at most {limit} entries.",
+        {"limit": "limit"},
+    ),
     errors.WrongHost: Row(
         421,
         "wrong_host",

@@ -164,6 +164,19 @@ class Guard:
         confined = path if path.within == floor else path.confined(floor)
         return Admission(principal, confined, partial(self.visitor_of, principal))
 
+    def further(self, admission: Admission, path: TreePath, needs: Right) -> Admission:
+        """Let somebody who was admitted to one place go on to another, to change something there.
+
+        :param needs: the rights that they need there, all of them.
+        :raise LoginNeeded, NotFound, Forbidden: as in `admit`.
+        """
+        principal = admission.principal
+        if not all(principal.may(right, path.parts) for right in single(needs)):
+            raise self.refusal(principal, path)
+        used = [right for right in single(needs | WRITING) if principal.may(right, path.parts)]
+        floor = max(principal.floor(right, path.parts) or 0 for right in used)
+        return Admission(principal, path.confined(floor), admission._visitor)
+
     def visitor_of(self, principal: Principal) -> Visitor:
         """Describe a principal for the pages."""
         return Visitor.of(principal, self._links, can_sign_in=self._access.sign_in_possible)

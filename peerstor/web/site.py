@@ -17,6 +17,7 @@ from peerstor.http.formparts import FilePart
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
 from peerstor.settings import Settings
 from peerstor.tree.cached import CachedFiles
+from peerstor.tree.operations import Operations
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
@@ -39,9 +40,11 @@ from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
 from peerstor.web.metrics import MetricsFace, MetricsGuard
+from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
 from peerstor.web.shares.site import build_shares
+from peerstor.web.trashface import TrashFace
 from peerstor.web.tree import TreeFace
 from peerstor.web.uploadcalls import UploadCalls
 from peerstor.web.uploads import UploadsFace
@@ -59,10 +62,12 @@ def build_root(
     instance_id: str,
     sandbox: Sandbox,
     publisher: Publisher,
+    operations: Operations,
     engine: Engine,
     disk: IThreads,
     reads: IThreads,
     lists: IThreads,
+    copies: IThreads,
     coders: IThreads,
     cache: Cache | None,
     clock: IReactorTime,
@@ -82,6 +87,7 @@ def build_root(
     :param disk: where the tree is changed.
     :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
     :param lists: where folders are listed.
+    :param copies: where whole files and folders are copied.
     :param coders: where answers are compressed.
     :param cache: keeps what was compressed; None to compress everything anew.
     :param wall: the time, seconds since the epoch.
@@ -136,6 +142,28 @@ def build_root(
         forms=forms,
         listeners=listeners,
     )
+    acts = OperationsFace(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        operations=operations,
+        publisher=publisher,
+        disk=disk,
+        copies=copies,
+        listeners=listeners,
+    )
+    trash = TrashFace(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        restorer=operations.restorer,
+        disk=disk,
+        lists=lists,
+        copies=copies,
+        listeners=listeners,
+    )
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
@@ -188,6 +216,10 @@ def build_root(
         tree=tree.routes.resource(tree),
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
+            **dict.fromkeys(
+                (b"/api/folder", b"/api/move", b"/api/copy", b"/api/delete"), acts.routes.resource(acts)
+            ),
+            b"/api/trash": trash.routes.resource(trash),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

@@ -159,6 +159,21 @@ class Heard:
     def removed(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
 
+    def moved(self, path: bytes, to: bytes, by: str, replaced: bool, address: str | None) -> None:
+        """See `IChangeListener`."""
+
+    def copied(self, path: bytes, to: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+
+    def restored(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+
+    def purged(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+
+    def made(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+
 
 class SmallDisk:
     """`pwrite` on a disk with room for so many bytes more; writes what fits, as a real one does."""

@@ -22,10 +22,12 @@ from peerstor.daemon.loopdelay import LoopDelay
 from peerstor.http.repeats import Repeats
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
+from peerstor.tree.operations import Operations
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.trash import Trash
+from peerstor.tree.turns import Turns
 from peerstor.uploads.engine import Engine
 from peerstor.uploads.ledger import Ledger
 from peerstor.uploads.parts import PartStore
@@ -75,7 +77,11 @@ class House:
             disk=roomy,
         )
         trash = Trash(private=self.private, sandbox=self.sandbox)
-        publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=False)
+        turns = Turns()
+        publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=False, turns=turns)
+        operations = Operations.of(
+            sandbox=self.sandbox, private=self.private, trash=trash, turns=turns, fsync=False
+        )
         self.audit = KeptAudit()
         listeners = (ChangeLog(), AuditedChanges(self.audit))
         self.engine = Engine(
@@ -122,10 +128,12 @@ class House:
             instance_id=self.private.instance_id,
             sandbox=self.sandbox,
             publisher=publisher,
+            operations=operations,
             engine=self.engine,
             disk=threads,
             reads=threads,
             lists=threads,
+            copies=threads,
             coders=threads,
             cache=self.cache if self.settings.fast_lanes else None,
             clock=self.clock,
