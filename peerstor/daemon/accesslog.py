@@ -19,7 +19,9 @@ INTERVAL = 1.0
 MOST_WAITING = 100_000
 
 # Parameters whose values tell no secret. Whatever else a URL carries may be one.
-HARMLESS = frozenset((b"dir", b"name", b"offset", b"size", b"sort", b"order", b"limit", b"cursor"))
+HARMLESS = frozenset(
+    (b"dir", b"name", b"offset", b"size", b"sort", b"order", b"limit", b"cursor", b"archive", b"format")
+)
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ODD = re.compile(rb"[^ !#-\[\]-~]")

@@ -25,6 +25,11 @@ def text(request: StreamingRequest, name: bytes) -> bytes | None:
     return values[0] if values else None
 
 
+def texts(request: StreamingRequest, name: bytes) -> tuple[bytes, ...]:
+    """Give the values of a parameter that may be there several times."""
+    return tuple(value for given, value in _pairs(_query(request)) if given == name)
+
+
 def flag(request: StreamingRequest, name: bytes) -> bool:
     """Tell whether a parameter is there, with or without a value."""
     return b"?" in request.uri and any(field.partition(b"=")[0] == name for field in _query(request).split(b"&"))

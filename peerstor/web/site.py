@@ -20,6 +20,7 @@ from peerstor.tree.cached import CachedFiles
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
+from peerstor.web.archiving import Archives
 from peerstor.web.assets import AssetsFace
 from peerstor.web.authentication import Authentication
 from peerstor.web.coded import CodedFiles
@@ -64,6 +65,7 @@ def build_root(
     reads: IThreads,
     lists: IThreads,
     coders: IThreads,
+    archivers: IThreads,
     cache: Cache | None,
     clock: IReactorTime,
     wall: Callable[[], float],
@@ -83,6 +85,7 @@ def build_root(
     :param reads: where files are opened and read; apart, so that a slow upload doesn't hold a download up.
     :param lists: where folders are listed.
     :param coders: where answers are compressed.
+    :param archivers: where archives are made; apart, so that they hold neither downloads nor listings up.
     :param cache: keeps what was compressed; None to compress everything anew.
     :param wall: the time, seconds since the epoch.
     :param audit: told of what isn't a change of the tree: who signs in, what is shared.
@@ -119,6 +122,7 @@ def build_root(
     )
     kept = KeptListings(sandbox=sandbox, clock=clock) if settings.fast_lanes else None
     listings = Listings(sandbox=sandbox, threads=lists, pages=pages, kept=kept)
+    archives = Archives(sandbox=sandbox, threads=archivers, clock=clock, counts=counts)
     forms = Forms(engine=engine, errors=errors, pages=pages)
     tree = TreeFace(
         guard=guard,
@@ -133,6 +137,7 @@ def build_root(
         disk=disk,
         files=files,
         listings=listings,
+        archives=archives,
         forms=forms,
         listeners=listeners,
     )

@@ -127,6 +127,7 @@ class House:
             reads=threads,
             lists=threads,
             coders=threads,
+            archivers=threads,
             cache=self.cache if self.settings.fast_lanes else None,
             clock=self.clock,
             wall=lambda: self.wall,
