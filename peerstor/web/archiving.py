@@ -32,7 +32,7 @@ AT_ONCE_EACH = 2
 RETRY = 10
 """Seconds after which somebody may ask again who has too many."""
 
-_MEDIA_TYPES = {"zip": b"application/zip"}
+_MEDIA_TYPES = {"zip": b"application/zip", "tar": b"application/x-tar"}
 
 
 @frozen
@@ -150,9 +150,11 @@ class Archives:
 def _pieces(walk: Walk, form: str) -> Iterator[bytes]:
     """Give the bytes of an archive. Blocks."""
     # Not at the top: most servers never make one, and the formats' libraries would be held in memory all the same.
-    from peerstor.http.zipstream import zip_stream
-
-    return zip_stream(map(_member, walk.met()))
+    if form == "tar":
+        from peerstor.http.tarstream import tar_stream as stream
+    else:
+        from peerstor.http.zipstream import zip_stream as stream
+    return stream(map(_member, walk.met()))
 
 
 def _member(met: Met) -> Member:

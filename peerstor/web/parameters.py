@@ -39,11 +39,13 @@ def _query(request: StreamingRequest) -> bytes:
     return request.uri.partition(b"?")[2]
 
 
-@lru_cache(maxsize=16)  # a handler asks for one parameter after the other
-def _pairs(query: bytes) -> tuple[tuple[bytes, bytes], ...]:
+def pairs(content: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """Read what has a value (WHATWG URL, section 5.1); twisted's `args` ends a value at a semicolon too."""
-    pairs = [field.partition(b"=") for field in query.split(b"&")]
-    return tuple((_decoded(name), _decoded(value)) for name, equals, value in pairs if equals)
+    fields = [field.partition(b"=") for field in content.split(b"&")]
+    return tuple((_decoded(name), _decoded(value)) for name, equals, value in fields if equals)
+
+
+_pairs = lru_cache(maxsize=16)(pairs)  # a handler asks for one parameter after the other
 
 
 def _decoded(text: bytes) -> bytes:

@@ -20,6 +20,7 @@ from peerstor.tree.cached import CachedFiles
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
+from peerstor.web.archives import ArchivesFace
 from peerstor.web.archiving import Archives
 from peerstor.web.assets import AssetsFace
 from peerstor.web.authentication import Authentication
@@ -143,6 +144,7 @@ def build_root(
     )
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
+    archived = ArchivesFace(guard=guard, errors=errors, cors=cors, archives=archives)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
     pulse = Pulse(look=look_at(sandbox), threads=reads, clock=clock)
     health = HealthFace(guard=guard, errors=errors, cors=cors, pulse=pulse)
@@ -193,6 +195,7 @@ def build_root(
         tree=tree.routes.resource(tree),
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
+            b"/api/archive": archived.routes.resource(archived),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

@@ -2,9 +2,10 @@
 
 import io
 import os
+import tarfile
 import zipfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from twisted.python.failure import Failure
@@ -311,3 +312,79 @@ class Rights(SynchronousTestCase):
         self.assertEqual(status(Right.READ, b"docs"), 200)
         self.assertEqual(status(Right.READ, b"other"), 404)
         self.assertIn(status(Right.CREATE, b"docs"), (403, 404))
+
+
+class Tar(ArchiveCase):
+    def test_folder(self) -> None:
+        """A tar has the same in it, by names that are kept to the byte."""
+        self.house.put_file(b"docs/caf\xe9\\", b"third")
+        answer = self.house.get("/docs/?archive=tar")
+        self.assertEqual(answer.headers["content-type"], "application/x-tar")
+        self.assertIn('filename="docs.tar"', answer.headers["content-disposition"])
+        with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
+            names = [os.fsencode(name) for name in archive.getnames()]
+        self.assertEqual(names, [b"a.txt", b"caf\xe9\\", b"empty", b"sub", b"sub/deep", b"sub/deep/b.txt"])
+        chosen = self.house.get("/docs/?archive=tar&name=caf%e9%5c")
+        with tarfile.open(fileobj=io.BytesIO(chosen.body)) as archive:
+            self.assertEqual(len(archive.getnames()), 1)
+
+
+class Posted(ArchiveCase):
+    """`POST /api/archive`, for more names than an address has room for."""
+
+    FORM: ClassVar = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def post(self, body: bytes, query: str = "dir=/docs&format=zip", **headers: str) -> Answer:
+        return self.house.ask("POST", f"/api/archive?{query}", body, {**self.FORM, **headers})
+
+    def test_names(self) -> None:
+        """The fields `name` pick the folder's entries, to the byte; without any it is all of them."""
+        self.house.put_file(b"docs/caf\xe9 &.txt", b"third")
+        answer = self.post(b"name=a.txt&name=caf%E9+%26.txt&other=sub")
+        self.assertEqual((answer.status, answer.headers["content-type"]), (200, "application/zip"))
+        self.assertIn("docs.zip", answer.headers["content-disposition"])
+        self.assertEqual(list(unzipped(answer).values()), [b"first", b"third"])
+        self.assertEqual(len(unzipped(self.post(b""))), 6)
+        self.assertEqual(unzipped(self.post(b"name=docs", "format=zip"))["docs/a.txt"], b"first")
+        self.assertEqual(self.post(b"", "dir=/docs/sub/&format=tar").headers["content-type"], "application/x-tar")
+
+    def test_many(self) -> None:
+        """Ten thousand names are taken, and no more."""
+        names = b"&".join(b"name=%04d" % number for number in range(9_999))
+        self.assertEqual(list(unzipped(self.post(names + b"&name=a.txt"))), ["a.txt"])
+        answer = self.post(names + b"&name=a.txt&name=sub")
+        self.assertEqual((answer.status, answer.json["error"]), (400, "bad_request"))
+        self.assertEqual(self.post(b"name=" + b"x" * 8 * 1024 * 1024).status, 413)
+
+    def test_refused(self) -> None:
+        """What isn't understood is refused, each for its reason."""
+        for query, body, code in (
+            ("dir=/docs", b"", "bad_request"),
+            ("dir=/docs&format=rar", b"", "bad_request"),
+            ("dir=/docs/../x&format=zip", b"", "bad_path"),
+            ("dir=/docs&format=zip", b"name=sub%2fdeep", "bad_path"),
+            ("dir=/docs&format=zip", b"name=..", "bad_path"),
+            ("dir=/docs&format=zip", b"name=gone", "not_found"),
+            ("dir=/gone&format=zip", b"", "not_found"),
+            ("dir=/docs/a.txt&format=zip", b"", "not_found"),
+            ("dir=/.peerstor&format=zip", b"", "not_found"),
+        ):
+            self.assertEqual(self.post(body, query).json["error"], code, (query, body))
+        self.assertEqual(self.post(b"{}", **{"Content-Type": "application/json"}).status, 415)
+        self.assertEqual(self.house.get("/api/archive?dir=/docs&format=zip").status, 405)
+
+    def test_other_sites(self) -> None:
+        """A page of another site can't have it made."""
+        self.assertEqual(self.post(b"", Origin="http://evil.example").json["error"], "cross_site")
+        self.assertEqual(self.post(b"", Origin="http://localhost").status, 200)
+
+    def test_turn(self) -> None:
+        """Whoever has too many archives is told so before the names are read."""
+        self.patch(archiving, "AT_ONCE_EACH", 0)
+        channel, wire = self.house.connect()
+        channel.dataReceived(
+            b"POST /api/archive?format=zip HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        )
+        self.assertTrue(wire.value().startswith(b"HTTP/1.1 429 "), wire.value())
+        channel.connectionLost(Failure(ConnectionError()))
