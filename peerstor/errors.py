@@ -138,6 +138,28 @@ class MethodRefused(Fault):
 
 
 @define(eq=False, str=False)
+class TooMuch(Fault):
+    """What lies in a folder is more, or lies deeper, than goes into one archive.
+
+    :param limit: entries that do.
+    :param depth: folders below each other that do.
+    """
+
+    limit: int
+    depth: int
+
+
+@define(eq=False, str=False)
+class Unreadable(Fault):
+    """Something that an archive has to hold can't be read.
+
+    :param reason: what and why, for the log.
+    """
+
+    reason: str
+
+
+@define(eq=False, str=False)
 class IsFolder(Fault):
     """A folder was named as a file is (its address ends in `/`)."""
 

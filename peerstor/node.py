@@ -275,6 +275,8 @@ def build(
     lists = Threads(reactor=reactor, name="lists", size=4, patience=0.25)
     cores = max(2, os.cpu_count() or 1)
     coders = Threads(reactor=reactor, name="coders", size=cores, few=cores)
+    # An archive of small files is made in Python for the most part, as a listing is.
+    archivers = Threads(reactor=reactor, name="archives", size=8, patience=0.25)
     writing_log = Threads(reactor=reactor, name="log", size=1)
     writing_audit = Threads(reactor=reactor, name="audit", size=1)
     sweeper = Threads(reactor=reactor, name="trash", size=1)
@@ -282,8 +284,8 @@ def build(
     # Apart: a copy takes as long as it takes, and uploads go on beside it.
     copies = Threads(reactor=reactor, name="copies", size=2, few=2)
     pools = (
-        disk, syncs, ledger_pool, access_pool, hashing, reads, lists, coders, writing_log, writing_audit, sweeper,
-        caching, copies,
+        disk, syncs, ledger_pool, access_pool, hashing, reads, lists, coders, archivers, writing_log,
+        writing_audit, sweeper, caching, copies,
     )  # fmt: skip
     audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
     listeners = (ChangeLog(), AuditedChanges(audit_log))
@@ -342,6 +344,7 @@ def build(
         lists=lists,
         copies=copies,
         coders=coders,
+        archivers=archivers,
         cache=cache if settings.fast_lanes else None,
         clock=reactor,
         wall=time.time,

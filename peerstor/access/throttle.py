@@ -143,10 +143,10 @@ class Throttle:
 
 
 def _names(address: str, accounts: Sequence[str]) -> list[str]:
-    return [f"from {_network(address)}", *(f"for {account}" for account in accounts)]
+    return [f"from {network(address)}", *(f"for {account}" for account in accounts)]
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Give what one customer has: an IPv4 address, or the /64 of an IPv6 one, within which they are free."""
     try:
         found = ip_address(address)

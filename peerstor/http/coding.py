@@ -5,11 +5,9 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
 from werkzeug.http import parse_accept_header
 
 from peerstor.http import spans
-from peerstor.http.blocks import Runs
 from peerstor.http.qualities import readable
 
 try:
@@ -198,43 +196,3 @@ class Gzip:
         if self._copy is not None and coded:
             self._copy.write(coded)
         return coded
-
-
-class GzipBlocks:
-    """The gzip coding of an open file, in blocks (see `peerstor.http.blocks.BlockSource`).
-
-    While one block is sent, the next is made, and then nothing more until that one is asked for.
-
-    :param gzip: what makes the blocks; closed here, in a thread.
-    :param threads: where reading and compressing run, one slice at a time.
-    """
-
-    def __init__(self, gzip: Gzip, *, threads: Runs) -> None:
-        self._gzip = gzip
-        self._threads = threads
-        self._ahead: Deferred[bytes] | None = None
-        self._closed = False
-
-    def next_block(self) -> bytes | Deferred[bytes]:
-        """Return the next block; it fails with `FileShrank` when the file ends before its length."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is None:
-            if self._gzip.ended:
-                return b""
-            ahead = self._threads.run(self._gzip.step)
-        return ahead.addCallback(self._arrived)
-
-    def close(self) -> None:
-        """Forget what is left, when the step that is under way has ended."""
-        self._closed = True
-        self._gzip.forget()
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            ahead.addBoth(lambda _: self._threads.run(self._gzip.close))
-        else:
-            self._threads.run(self._gzip.close)
-
-    def _arrived(self, block: bytes) -> bytes:
-        if not (self._closed or self._gzip.ended):
-            self._ahead = self._threads.run(self._gzip.step)
-        return block

@@ -160,6 +160,21 @@ class Sandbox:
             return None
         return found
 
+    def child(self, folder: Opened, name: bytes) -> Opened:
+        """Open what lies in a folder that `open`, `folder` or this gave, without following a link. Blocks.
+
+        :raise NotFound: it is absent, private, a link, or neither file nor folder.
+        :raise Forbidden, StorageUnavailable, Overloaded: as in `open`.
+        """
+        if is_private(name):
+            raise NotFound()
+        try:
+            self._check_kind(os.stat(name, dir_fd=folder.fd, follow_symlinks=False))
+            fd = os.open(name, _READ, dir_fd=folder.fd)
+        except OSError as error:
+            raise fault_of_reading(error) from error
+        return self._verified(fd, (*folder.real, name), folder.floor, folder_only=False)
+
     def _look_through(self, folder: Opened, name: bytes) -> os.stat_result:
         with self._walk(folder.real) as walk:
             last, found = walk.to((name,))

@@ -9,6 +9,7 @@ from peerstor.http import body as http_body
 from peerstor.http.request import StreamingRequest
 from peerstor.http.smallbody import collect
 from peerstor.web.conditions import refuse_coding
+from peerstor.web.parameters import pairs
 
 AT_MOST = 64 * 1024
 """Bytes: some hundred times what any of our forms has, and nothing to a server's memory."""
@@ -39,6 +40,20 @@ async def fields_of(request: StreamingRequest) -> dict[str, str]:
     return fields
 
 
+async def values_of(request: StreamingRequest, name: bytes, *, at_most: int, size: int) -> tuple[bytes, ...]:
+    """Read the values of one field of a form that was sent as `application/x-www-form-urlencoded`, to the byte.
+
+    :param at_most: fields that the form may have.
+    :param size: bytes that it may have.
+    :raise BadType, TooLarge, BodyCut: as `fields_of`.
+    :raise BadRequest: it has too many fields.
+    """
+    content = await _content(request, b"application/x-www-form-urlencoded", size)
+    if content.count(b"&") >= at_most:
+        raise BadRequest(f"The form can have at most {at_most} fields.")
+    return tuple(value for given, value in pairs(content) if given == name)
+
+
 async def object_of(request: StreamingRequest) -> dict[str, Any]:
     """Read a JSON object.
 
@@ -56,14 +71,14 @@ async def object_of(request: StreamingRequest) -> dict[str, Any]:
     return found
 
 
-async def _content(request: StreamingRequest, wanted: bytes) -> bytes:
+async def _content(request: StreamingRequest, wanted: bytes, at_most: int = AT_MOST) -> bytes:
     refuse_coding(request.requestHeaders)
     kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
     if kind != wanted:
         raise BadType(f"Send this as {wanted.decode()}.")
     try:
-        return await collect(request.body, AT_MOST)
+        return await collect(request.body, at_most)
     except http_body.BodyTooLarge:
-        raise TooLarge(AT_MOST) from None
+        raise TooLarge(at_most) from None
     except http_body.BodyCut:
         raise BodyCut() from None

@@ -13,10 +13,11 @@ from peerstor.cache.entry import START, Kept
 from peerstor.cache.origin import Origin
 from peerstor.cache.store import Cache
 from peerstor.http.blocks import send
-from peerstor.http.coding import Gzip, GzipBlocks, gzipped, recipe
+from peerstor.http.coding import Gzip, gzipped, recipe
 from peerstor.http.request import StreamingRequest
 from peerstor.http.sender import send_spans
 from peerstor.http.spans import FileShrank, Span
+from peerstor.http.stepped import SteppedBlocks
 from peerstor.interfaces import IThreads
 from peerstor.tree.sandbox import Opened
 from peerstor.web.counts import WebCounts
@@ -113,7 +114,7 @@ class CodedFiles:
             return
         gzip = Gzip(fd=opened.fd, length=opened.stat.st_size, copy=copy)
         with self._counts.transfer():
-            await send(request, GzipBlocks(gzip, threads=self._coders), clock=self._clock)
+            await send(request, SteppedBlocks(gzip, threads=self._coders), clock=self._clock)
 
     async def _make(self, opened: Opened, origin: Origin, cache: Cache) -> None:
         """Have a result made, or wait for it if it is being made; whether it was, the cache knows."""

@@ -81,6 +81,13 @@ TABLE: dict[type[errors.Fault], Row] = {
     errors.MethodRefused: Row(
         405, "method", "Use {allow}.", headers=lambda fault: {b"Allow": ", ".join(fault.allowed).encode()}
     ),
+    errors.TooMuch: Row(
+        413,
+        "too_many_entries",
+        "An archive holds at most {limit} entries, in folders at most {depth} deep.",
+        {"limit": "limit", "depth": "depth"},
+    ),
+    errors.Unreadable: Row(403, "unreadable", "Something that belongs into the archive cannot be read."),
     errors.IsFolder: Row(409, "is_folder", "This is a folder; its address ends in /."),
     errors.NoParent: Row(409, "no_parent", "The folder that should hold this does not exist."),
     errors.Exists: Row(409, "exists", "There is something of this name already."),

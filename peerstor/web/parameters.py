@@ -25,6 +25,11 @@ def text(request: StreamingRequest, name: bytes) -> bytes | None:
     return values[0] if values else None
 
 
+def texts(request: StreamingRequest, name: bytes) -> tuple[bytes, ...]:
+    """Give the values of a parameter that may be there several times."""
+    return tuple(value for given, value in _pairs(_query(request)) if given == name)
+
+
 def flag(request: StreamingRequest, name: bytes) -> bool:
     """Tell whether a parameter is there, with or without a value."""
     return b"?" in request.uri and any(field.partition(b"=")[0] == name for field in _query(request).split(b"&"))
@@ -34,11 +39,13 @@ def _query(request: StreamingRequest) -> bytes:
     return request.uri.partition(b"?")[2]
 
 
-@lru_cache(maxsize=16)  # a handler asks for one parameter after the other
-def _pairs(query: bytes) -> tuple[tuple[bytes, bytes], ...]:
+def pairs(content: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """Read what has a value (WHATWG URL, section 5.1); twisted's `args` ends a value at a semicolon too."""
-    pairs = [field.partition(b"=") for field in query.split(b"&")]
-    return tuple((_decoded(name), _decoded(value)) for name, equals, value in pairs if equals)
+    fields = [field.partition(b"=") for field in content.split(b"&")]
+    return tuple((_decoded(name), _decoded(value)) for name, equals, value in fields if equals)
+
+
+_pairs = lru_cache(maxsize=16)(pairs)  # a handler asks for one parameter after the other
 
 
 def _decoded(text: bytes) -> bytes:

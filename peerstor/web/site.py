@@ -21,6 +21,8 @@ from peerstor.tree.operations import Operations
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
+from peerstor.web.archives import ArchivesFace
+from peerstor.web.archiving import Archives
 from peerstor.web.assets import AssetsFace
 from peerstor.web.authentication import Authentication
 from peerstor.web.coded import CodedFiles
@@ -68,6 +70,7 @@ def build_root(
     lists: IThreads,
     copies: IThreads,
     coders: IThreads,
+    archivers: IThreads,
     cache: Cache | None,
     clock: IReactorTime,
     wall: Callable[[], float],
@@ -88,6 +91,7 @@ def build_root(
     :param lists: where folders are listed.
     :param copies: where whole files and folders are copied.
     :param coders: where answers are compressed.
+    :param archivers: where archives are made; apart, so that they hold neither downloads nor listings up.
     :param cache: keeps what was compressed; None to compress everything anew.
     :param wall: the time, seconds since the epoch.
     :param audit: told of what isn't a change of the tree: who signs in, what is shared.
@@ -124,6 +128,7 @@ def build_root(
     )
     kept = KeptListings(sandbox=sandbox, clock=clock) if settings.fast_lanes else None
     listings = Listings(sandbox=sandbox, threads=lists, pages=pages, kept=kept)
+    archives = Archives(sandbox=sandbox, threads=archivers, clock=clock, counts=counts)
     forms = Forms(engine=engine, errors=errors, pages=pages)
     tree = TreeFace(
         guard=guard,
@@ -138,6 +143,7 @@ def build_root(
         disk=disk,
         files=files,
         listings=listings,
+        archives=archives,
         forms=forms,
         listeners=listeners,
     )
@@ -153,6 +159,7 @@ def build_root(
     )
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
+    archived = ArchivesFace(guard=guard, errors=errors, cors=cors, archives=archives)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
     pulse = Pulse(look=look_at(sandbox), threads=reads, clock=clock)
     health = HealthFace(guard=guard, errors=errors, cors=cors, pulse=pulse)
@@ -204,6 +211,7 @@ def build_root(
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
             **dict.fromkeys((b"/api/folder", b"/api/move"), acts.routes.resource(acts)),
+            b"/api/archive": archived.routes.resource(archived),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

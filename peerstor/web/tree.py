@@ -15,6 +15,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Conflict, Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
+from peerstor.web.archiving import Archives, wished
 from peerstor.web.conditions import conditions, refuse_coding
 from peerstor.web.cors import Cors
 from peerstor.web.digests import WHOLE, sent_digests
@@ -55,6 +56,7 @@ class TreeFace:
         disk: IThreads,
         files: Files,
         listings: Listings,
+        archives: Archives,
         forms: Forms,
         listeners: Sequence[IChangeListener],
     ) -> None:
@@ -77,16 +79,20 @@ class TreeFace:
         self._disk = disk
         self._files = files
         self._listings = listings
+        self._archives = archives
         self._forms = forms
         self._listeners = listeners
 
     @routes.on("/", "GET", needs=Right.READ | Right.CREATE, at=path_of)
     async def read(self, request: StreamingRequest, admission: Admission) -> bytes:
-        """Answer with the bytes of a file or the listing of a folder."""
+        """Answer with the bytes of a file, or the listing or an archive of a folder."""
         path = admission.path
         if admission.blind:
             return self._drop(request, admission)
         if path.slash:
+            wish = wished(request)
+            if wish is not None:
+                return await self._archives.answer(request, path, wish)
             return await self._listings.answer(request, admission, self._links)
         reading = await self._reading(path)
         with reading.opened as opened:

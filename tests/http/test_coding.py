@@ -19,8 +19,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.http import coding
 from peerstor.http.blocks import TransferStopped, send
-from peerstor.http.coding import SLICE, Gzip, GzipBlocks, compressible, gzipped, negotiate
+from peerstor.http.coding import SLICE, Gzip, compressible, gzipped, negotiate
 from peerstor.http.spans import FileShrank
+from peerstor.http.stepped import SteppedBlocks
 from tests.fakes import HeldThreads, ImmediateThreads
 from tests.http.streams import FillingTransport
 
@@ -121,7 +122,7 @@ class Copied:
 
 
 class Compression(SynchronousTestCase):
-    """`GzipBlocks`, with both libraries."""
+    """`SteppedBlocks`, with both libraries."""
 
     def setUp(self) -> None:
         """A file."""
@@ -129,10 +130,10 @@ class Compression(SynchronousTestCase):
         self.fd = self.file.fileno()
         self.clock = Clock()
 
-    def blocks(self, length: int, threads: Any = None, copy: Copied | None = None) -> GzipBlocks:
+    def blocks(self, length: int, threads: Any = None, copy: Copied | None = None) -> SteppedBlocks:
         """Give the source of the file's first bytes, coded."""
         gzip = Gzip(fd=self.fd, length=length, copy=None if copy is None else lambda: copy)
-        return GzipBlocks(gzip, threads=ImmediateThreads() if threads is None else threads)
+        return SteppedBlocks(gzip, threads=ImmediateThreads() if threads is None else threads)
 
     def sent(self, content: bytes, length: int | None = None) -> bytes:
         """Send a file of this content and return what arrived."""

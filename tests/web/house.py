@@ -135,6 +135,7 @@ class House:
             lists=threads,
             copies=threads,
             coders=threads,
+            archivers=threads,
             cache=self.cache if self.settings.fast_lanes else None,
             clock=self.clock,
             wall=lambda: self.wall,

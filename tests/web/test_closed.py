@@ -39,8 +39,17 @@ PATHS = (
     ),
     *(f"/api/upload/offset?dir=/&name={NAME}", f"/api/upload/offset?dir=/{FOLDER}&name={NAME}&size={SIZE}"),
     *(f"/api/upload/complete?name={NAME}&size={SIZE}", f"/api/upload/chunk?name={NAME}&offset=0"),
+    *("/api/archive?format=zip", f"/api/archive?dir=/{FOLDER}&format=tar"),
     *(f"/api/upload/abandon?name={NAME}", "/api/shares", "/api/", "/api", "/-/", "/-", "/-/shares"),
-    *("/?sort=size&order=desc", "/?limit=1", "/?cursor=x", f"/{FOLDER}/?limit=0", "/?token=" + "x" * 43),
+    *(
+        "/?sort=size&order=desc",
+        "/?archive=zip",
+        f"/{FOLDER}/?archive=tar&name={NAME}",
+        "/?limit=1",
+        "/?cursor=x",
+        f"/{FOLDER}/?limit=0",
+        "/?token=" + "x" * 43,
+    ),
 )
 
 HEADERS: tuple[dict[str, str], ...] = (

@@ -1,0 +1,178 @@
+"""Answering with a folder, or some of its entries, as one archive: made while it is sent, in constant memory."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+
+from peerstor.access.throttle import network
+from peerstor.errors import BadPath, BadRequest, TooMany
+from peerstor.http import spans
+from peerstor.http.blocks import send
+from peerstor.http.media import disposition
+from peerstor.http.members import BLOCK, Member
+from peerstor.http.request import StreamingRequest
+from peerstor.http.stepped import Gathered, SteppedBlocks
+from peerstor.interfaces import IThreads
+from peerstor.tree.paths import TreePath
+from peerstor.tree.sandbox import Opened, Sandbox
+from peerstor.tree.walk import Met, Walk
+from peerstor.web.counts import WebCounts
+from peerstor.web.parameters import text, texts
+
+TOP = b"files"
+"""What the archive of the whole storage is called."""
+
+AT_ONCE = 8
+AT_ONCE_EACH = 2
+"""Archives under way, in all and for one client: each has a walk's descriptors and the names of what was sent."""
+
+RETRY = 10
+"""Seconds after which somebody may ask again who has too many."""
+
+_MEDIA_TYPES = {"zip": b"application/zip", "tar": b"application/x-tar"}
+
+
+@frozen
+class Wish:
+    """Which archive is asked for.
+
+    :param form: how it is made: one of the names that its file ends in.
+    :param names: of the folder's entries that it shall hold; none for all.
+    """
+
+    form: str
+    names: tuple[bytes, ...]
+
+
+def wished(request: StreamingRequest) -> Wish | None:
+    """Read from a folder's address which archive of it is asked for; None where it isn't.
+
+    :raise BadRequest: of a kind that isn't made.
+    :raise BadPath: something is named that can't be an entry.
+    """
+    form = text(request, b"archive") if b"?" in request.uri else None
+    if form is None:
+        return None
+    return Wish(known_form("archive", form), checked(texts(request, b"name")))
+
+
+def known_form(parameter: str, value: bytes) -> str:
+    """Read a kind of archive; raises BadRequest where it isn't made."""
+    form = value.decode("latin-1")
+    if form not in _MEDIA_TYPES:
+        raise BadRequest(f"{parameter} must be {' or '.join(_MEDIA_TYPES)}.")
+    return form
+
+
+def checked(names: Collection[bytes]) -> tuple[bytes, ...]:
+    """Take names as those of entries; raises BadPath for what can't be any."""
+    for name in names:
+        if name in (b"", b".", b"..") or b"\0" in name or b"/" in name:
+            raise BadPath()
+    return tuple(names)
+
+
+class Archives:
+    """Sends archives."""
+
+    def __init__(self, *, sandbox: Sandbox, threads: IThreads, clock: IReactorTime, counts: WebCounts) -> None:
+        """Make a sender of archives.
+
+        :param threads: where folders are walked, and files read and summed up.
+        """
+        self._sandbox = sandbox
+        self._threads = threads
+        self._clock = clock
+        self._counts = counts
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def turn(self, request: StreamingRequest) -> Iterator[None]:
+        """Let a client have an archive under way.
+
+        :raise TooMany: it has too many, or all clients together have.
+        """
+        who = network(request.remote)
+        if self._under_way[who] >= AT_ONCE_EACH or self._under_way.total() >= AT_ONCE:
+            raise TooMany(retry_after=RETRY)
+        self._under_way[who] += 1
+        try:
+            yield
+        finally:
+            self._under_way[who] -= 1
+            if not self._under_way[who]:
+                del self._under_way[who]
+
+    async def answer(self, request: StreamingRequest, path: TreePath, wish: Wish) -> bytes:
+        """Answer GET or HEAD with an archive; all of the body is sent here.
+
+        The names in it begin with those of the folder's entries, not with its own.
+
+        :param path: of the folder.
+        :raise TooMany: as `turn`.
+        :raise NotFound, Forbidden, TooMuch, Unreadable, StorageUnavailable, Overloaded: as `Walk.begin`.
+        """
+        if request.method == b"HEAD":
+            await self._threads.run(self._check, path)
+            self._describe(request, path, wish)
+            return b""
+        with self.turn(request):
+            await self.send(request, path, wish)
+        return b""
+
+    async def send(self, request: StreamingRequest, path: TreePath, wish: Wish) -> None:
+        """Send an archive to somebody who has their turn.
+
+        :raise: as `answer`; once it has begun, for what goes wrong on the way as well: the connection must be cut.
+        """
+        walk = Walk(self._sandbox, path, names=wish.names)
+        try:
+            await self._threads.run(walk.begin)
+            self._describe(request, path, wish)
+            steps = Gathered(_pieces(walk, wish.form), closing=walk.close)
+            with self._counts.transfer():
+                await send(request, SteppedBlocks(steps, threads=self._threads), clock=self._clock)
+        finally:
+            walk.forget()
+
+    def _describe(self, request: StreamingRequest, path: TreePath, wish: Wish) -> None:
+        name = (path.name or TOP) + f".{wish.form}".encode()
+        request.setHeader(b"content-type", _MEDIA_TYPES[wish.form])
+        request.setHeader(b"content-disposition", disposition(name))
+
+    def _check(self, path: TreePath) -> None:
+        self._sandbox.folder(path).close()
+
+
+def _pieces(walk: Walk, form: str) -> Iterator[bytes]:
+    """Give the bytes of an archive. Blocks."""
+    # Not at the top: most servers never make one, and the formats' libraries would be held in memory all the same.
+    if form == "tar":
+        from peerstor.http.tarstream import tar_stream as stream
+    else:
+        from peerstor.http.zipstream import zip_stream as stream
+    return stream(map(_member, walk.met()))
+
+
+def _member(met: Met) -> Member:
+    found, is_folder = met.opened.stat, met.opened.is_folder
+    return Member(
+        parts=met.parts,
+        is_folder=is_folder,
+        size=0 if is_folder else found.st_size,
+        mtime=found.st_mtime_ns // 1_000_000_000,
+        runnable=bool(found.st_mode & 0o100),
+        content=iter(()) if is_folder else _content(met.opened),
+    )
+
+
+def _content(opened: Opened) -> Iterator[bytes]:
+    """Read as many bytes of a file as it had when it was opened; raises FileShrank where it has fewer."""
+    position, size = 0, opened.stat.st_size
+    while position < size:
+        piece = spans.read(opened.fd, position, min(BLOCK, size - position))
+        position += len(piece)
+        yield piece
