@@ -79,6 +79,15 @@ class IChangeListener(Interface):
         :param replaced: whether it took the place of something.
         """
 
+    def copied(path: bytes, to: bytes, by: str, address: str | None) -> None:  # noqa: N805
+        """A copy of the file or folder at `path` appeared at `to`."""
+
+    def restored(path: bytes, by: str, address: str | None) -> None:  # noqa: N805
+        """Something was put back from the trash, and is found at `path`."""
+
+    def purged(path: bytes, by: str, address: str | None) -> None:  # noqa: N805
+        """Something that lay at `path` was dropped from the trash for good."""
+
 
 class IAudit(Interface):
     """Keeps who did what, for the server's owner to read later."""

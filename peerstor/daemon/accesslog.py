@@ -22,7 +22,7 @@ MOST_WAITING = 100_000
 HARMLESS = frozenset(
     (
         *(b"dir", b"name", b"offset", b"size", b"sort", b"order", b"limit", b"cursor", b"archive", b"format"),
-        *(b"path", b"from", b"to", b"conflict", b"parents"),
+        *(b"path", b"from", b"to", b"conflict", b"parents", b"id", b"into"),
     )
 )
 

@@ -28,3 +28,15 @@ class AuditedChanges:
     def moved(self, path: bytes, to: bytes, by: str, replaced: bool, address: str | None) -> None:
         """See `IChangeListener`."""
         self._audit.note("move", principal=by, address=address, path=b"/" + path, to=b"/" + to, replaced=replaced)
+
+    def copied(self, path: bytes, to: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("copy", principal=by, address=address, path=b"/" + path, to=b"/" + to)
+
+    def restored(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("restore", principal=by, address=address, path=b"/" + path)
+
+    def purged(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        self._audit.note("purge", principal=by, address=address, path=b"/" + path)

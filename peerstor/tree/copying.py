@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
-from peerstor.errors import TooManyEntries
+from peerstor.errors import Forbidden, TooManyEntries
 from peerstor.tree.pace import Pace
 from peerstor.tree.paths import is_private
 from peerstor.tree.syncing import DataSync, sync_folder
@@ -85,6 +85,7 @@ class Copying:
     def copy_open(self, fd: int, target_fd: int, target: bytes) -> None:
         """Copy an open file or folder to a new name in an open folder, durably.
 
+        :raise Forbidden: something of it may not be read.
         :raise TooManyEntries: it has more entries than one copy may.
         :raise Unwanted: nobody waits any more.
         :raise OSError: something could not be read or written.
@@ -107,7 +108,10 @@ class Copying:
             return
         if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
             return
-        fd = os.open(source, _FOLDER if stat.S_ISDIR(found.st_mode) else _READ, dir_fd=source_fd)
+        try:
+            fd = os.open(source, _FOLDER if stat.S_ISDIR(found.st_mode) else _READ, dir_fd=source_fd)
+        except PermissionError as error:
+            raise Forbidden() from error
         try:
             self._open(fd, os.fstat(fd), target_fd, target, above)
         finally:

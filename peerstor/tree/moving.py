@@ -92,7 +92,7 @@ class Mover:
         with self._places(wanted) as (here, there):
             with self._turns.take_all(_key(here), _key(there)):
                 found = self._found(here, wanted.source)
-                self._check_not_inside(found, there)
+                check_not_inside(self._sandbox, found.stat, there)
                 try:
                     name, replaced = self._take(here, wanted.source.name, found, there, wanted)
                 except OSError as error:
@@ -115,7 +115,7 @@ class Mover:
         """
         with self._places(wanted) as (here, there):
             found = self._found(here, wanted.source)
-            self._check_not_inside(found, there)
+            check_not_inside(self._sandbox, found.stat, there)
             with self._stage.beside(there) as built:
                 with self._copying(unwanted) as copying:
                     copying.copy(here.fd, wanted.source.name, there.fd, built)
@@ -131,8 +131,9 @@ class Mover:
     def _trash_original(
         self, here: Opened, wanted: Wanted, there: Opened, name: bytes, back: bytes | None
     ) -> None:
+        source = wanted.source
         try:
-            self._trash.move(here.fd, wanted.source.name, wanted.source, wanted.by)
+            self._trash.move(here.fd, source.name, source, wanted.by, (*here.real, source.name))
         except OSError:
             if back is not None:  # it wasn't moved, so it is in one place again
                 with suppress(OSError):
@@ -167,15 +168,6 @@ class Mover:
             raise NotFound()
         return _Found(present, is_folder)
 
-    def _check_not_inside(self, found: "_Found", there: Opened) -> None:
-        """Refuse a folder that would come to lie in itself, by whatever spelling of the names above it."""
-        if not stat.S_ISDIR(found.stat.st_mode):
-            return
-        for count in range(len(there.real) + 1):
-            with self._sandbox.folder(TreePath(there.real[:count], slash=True)) as above:
-                if os.path.samestat(above.stat, found.stat):
-                    raise BadRequest("A folder cannot be moved into itself.")
-
     def _take(
         self, here: Opened, source: bytes, found: "_Found", there: Opened, wanted: Wanted
     ) -> tuple[bytes, bool]:
@@ -207,7 +199,7 @@ class Mover:
 
     def _replace(self, here: Opened, source: bytes, there: Opened, wanted: Wanted, *, twin: bool) -> None:
         target = wanted.target.name
-        kept = self._trash.keep_file(there.fd, target, wanted.target, wanted.by)
+        kept = self._trash.keep_file(there.fd, target, wanted.target, wanted.by, (*there.real, target))
         try:
             os.rename(source, target, src_dir_fd=here.fd, dst_dir_fd=there.fd)
         except BaseException:
@@ -235,6 +227,21 @@ class _Found:
         if stat.S_ISDIR(found.st_mode):
             return found.st_dev, found.st_ino
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def check_not_inside(sandbox: Sandbox, found: os.stat_result, there: Opened) -> None:
+    """Refuse a folder that would come to lie in itself, by whatever spelling of the names above it. Blocks.
+
+    :param found: what is to be moved or copied.
+    :param there: the folder that is to hold it.
+    :raise BadRequest: it would.
+    """
+    if not stat.S_ISDIR(found.st_mode):
+        return
+    for count in range(len(there.real) + 1):
+        with sandbox.folder(TreePath(there.real[:count], slash=True)) as above:
+            if os.path.samestat(above.stat, found):
+                raise BadRequest("A folder cannot be put into itself.")
 
 
 def _key(folder: Opened) -> tuple[int, int]:

@@ -78,7 +78,7 @@ class Namer:
 
     def _replace(self, part: Part, folder: Opened, order: Order) -> None:
         name = order.target.name
-        kept = self._trash.keep_file(folder.fd, name, order.target, order.by)
+        kept = self._trash.keep_file(folder.fd, name, order.target, order.by, (*folder.real, name))
         try:
             if part.nameless:
                 give_own_name(part)

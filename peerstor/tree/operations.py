@@ -2,9 +2,11 @@
 
 from attrs import frozen
 
+from peerstor.tree.duplicating import Duplicator
 from peerstor.tree.making import FolderMaker
 from peerstor.tree.moving import Mover
 from peerstor.tree.private import PrivateFolder
+from peerstor.tree.restoring import Restorer
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.staging import Stage
 from peerstor.tree.trash import Trash
@@ -21,6 +23,8 @@ class Operations:
     stage: Stage
     folders: FolderMaker
     mover: Mover
+    duplicator: Duplicator
+    restorer: Restorer
 
     @classmethod
     def of(
@@ -32,8 +36,13 @@ class Operations:
         :param fsync: whether a change is on the disk before it counts as made.
         """
         stage = Stage(private=private, sandbox=sandbox, fsync=fsync)
+        folders = FolderMaker(sandbox=sandbox, turns=turns, fsync=fsync)
         return cls(
             stage=stage,
-            folders=FolderMaker(sandbox=sandbox, turns=turns, fsync=fsync),
+            folders=folders,
             mover=Mover(sandbox=sandbox, trash=trash, turns=turns, stage=stage, fsync=fsync),
+            duplicator=Duplicator(sandbox=sandbox, turns=turns, stage=stage, fsync=fsync),
+            restorer=Restorer(
+                sandbox=sandbox, trash=trash, turns=turns, stage=stage, folders=folders, fsync=fsync
+            ),
         )

@@ -16,7 +16,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.placing import Part, copy_near, drop_copy, holds, lstat
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.syncing import DataSync, sync_data, sync_folder
-from peerstor.tree.trash import Trash
+from peerstor.tree.trash import Kept, Trash
 from peerstor.tree.turns import Turns
 
 __all__ = ["Check", "Conflict", "Part", "Published", "Publisher", "Wish"]
@@ -225,10 +225,12 @@ class Publisher:
         with folder, stated(folder.fd):
             drop_copy(part, folder)
 
-    def delete(self, path: TreePath, *, by: str, check: Check | None = None) -> None:
+    def delete(self, path: TreePath, *, by: str, check: Check | None = None, either: bool = False) -> str:
         """Move a file or folder to the trash; of a link, the link. Blocks.
 
         :param path: a folder's with its trailing `/`.
+        :param either: whether a folder may be named without it.
+        :return: the id by which the trash has it.
         :param by: name of the principal, for the trash.
         :param check: as in `publish`.
         :raise NotFound: there is none, or a file was named as a folder.
@@ -245,14 +247,15 @@ class Publisher:
         with folder, stated(folder.fd):
             with self._turn(folder):
                 found = self._sandbox.lookup(folder, path.name)
-                _check_kind(found, path)
+                _check_kind(found, path, either=either)
                 (check or _nothing)(found)
-                self._move_to_trash(folder, path, by)
+                kept = self._move_to_trash(folder, path, by)
             self._sync_folder(folder)
+        return kept.id
 
-    def _move_to_trash(self, folder: Opened, path: TreePath, by: str) -> None:
+    def _move_to_trash(self, folder: Opened, path: TreePath, by: str) -> Kept:
         try:
-            self._trash.move(folder.fd, path.name, path, by)
+            return self._trash.move(folder.fd, path.name, path, by, (*folder.real, path.name))
         except FileNotFoundError:
             if lstat(folder, path.name) is None:  # another program was faster
                 raise NotFound() from None
@@ -327,13 +330,13 @@ def _settled(part: Part, target: TreePath, name: bytes, replaced: bool) -> Publi
     return Published(path=target.parent.child(name), stat=os.fstat(part.fd), replaced=replaced)
 
 
-def _check_kind(found: os.stat_result | None, path: TreePath) -> None:
+def _check_kind(found: os.stat_result | None, path: TreePath, *, either: bool) -> None:
     if found is None:
         raise NotFound()
     is_folder = stat.S_ISDIR(found.st_mode)
     if path.slash and not is_folder:
         raise NotFound()
-    if is_folder and not path.slash:
+    if is_folder and not path.slash and not either:
         raise IsFolder()
 
 

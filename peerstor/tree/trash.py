@@ -4,7 +4,7 @@ To restore something by hand: each `.peerstor/trash/<id>.json` says in `path` wh
 percent-encoded, exact to the byte), `when` (seconds since the epoch), by whom and how large it was. The thing
 itself lies beside it as `.peerstor/trash/<id>/<its name>`; where there is no such folder, it lies as
 `.peerstor-<id>.trash` in the folder that it came from, which is on a file system of its own. Move it back. Ids
-begin with the time in UTC, so `ls` shows the oldest first.
+begin with the time in UTC, so `ls` shows the oldest first. What has an `<id>.dropping` instead is on its way out.
 """
 
 import contextlib
@@ -18,15 +18,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from attrs import field, frozen
 
-from peerstor.errors import BadPath, Fault, NotFound
+from peerstor.errors import Fault, NotFound
 from peerstor.tree.contents import remove, usage
 from peerstor.tree.faults import UNLINKABLE, fault_of
+from peerstor.tree.notes import note_of, read_note
 from peerstor.tree.occasion import Occasion
 from peerstor.tree.pace import Pace
-from peerstor.tree.paths import TreePath, quote_name
+from peerstor.tree.paths import TreePath
 from peerstor.tree.placing import copy_bytes
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Opened, Sandbox
@@ -35,7 +37,7 @@ KEEP_SECONDS = 30 * 24 * 3600.0
 KEEP_FRACTION = 0.10
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
-_ID = re.compile(r"(?P<id>(?P<stamp>\d{8}T\d{6}\.\d{6}Z)-[0-9a-f]{16})(\.json)?\Z")
+_ID = re.compile(r"(?P<id>(?P<stamp>\d{8}T\d{6}\.\d{6}Z)-[0-9a-f]{16})(\.json|\.dropping)?\Z")
 
 
 @frozen
@@ -53,6 +55,11 @@ class Kept:
     def note(self) -> str:
         """Name of the note about it."""
         return f"{self.id}.json"
+
+    @property
+    def doomed(self) -> str:
+        """Name of the note once the thing is being dropped for good: it may be in pieces from then on."""
+        return f"{self.id}.dropping"
 
     @property
     def beside(self) -> bytes:
@@ -98,10 +105,25 @@ class Trash:
         self._keep_fraction = keep_fraction
         # Begun and not yet whole: a sweep in another thread leaves them alone.
         self._unfinished: set[str] = set()
+        # Being dropped or put back: by one thread at a time.
+        self._claims: set[str] = set()
+        self._claiming = threading.Lock()
         self._sweeping = threading.Lock()
         self._occasion = Occasion()
 
-    def keep_file(self, folder_fd: int, name: bytes, original: TreePath, by: str) -> Kept:
+    @property
+    def fd(self) -> int:
+        """Descriptor of the folder that things and notes lie in."""
+        return self._private.trash_fd
+
+    def keep_file(
+        self,
+        folder_fd: int,
+        name: bytes,
+        original: TreePath,
+        by: str,
+        real: tuple[bytes, ...] | None = None,
+    ) -> Kept:
         """Keep a file that is about to be replaced, without taking it away from its place.
 
         It gets a second name in the trash (a hard link); on another file system, beside its place; where the
@@ -110,9 +132,10 @@ class Trash:
         :param folder_fd: the folder that it lies in.
         :param original: where it lies, for the note.
         :param by: name of the principal who replaces it.
+        :param real: the names from the root to where it lies, links resolved; None where no link is on the way.
         :raise OSError: it could not be kept; nothing of the attempt stays.
         """
-        with self._place(folder_fd, name, original, by) as (kept, fd):
+        with self._place(folder_fd, name, original, by, real) as (kept, fd):
             try:
                 os.link(name, name, src_dir_fd=folder_fd, dst_dir_fd=fd, follow_symlinks=False)
             except OSError as error:
@@ -122,14 +145,21 @@ class Trash:
                     _copy(folder_fd, name, fd)
         return kept
 
-    def move(self, folder_fd: int, name: bytes, original: TreePath, by: str) -> Kept:
+    def move(
+        self,
+        folder_fd: int,
+        name: bytes,
+        original: TreePath,
+        by: str,
+        real: tuple[bytes, ...] | None = None,
+    ) -> Kept:
         """Take a file or folder away from its place into the trash (parameters as in `keep_file`).
 
         What lies on another file system is renamed beside its place, to a private name.
 
         :raise OSError: it could not be moved and still is where it was.
         """
-        with self._place(folder_fd, name, original, by) as (kept, fd):
+        with self._place(folder_fd, name, original, by, real) as (kept, fd):
             try:
                 os.rename(name, name, src_dir_fd=folder_fd, dst_dir_fd=fd)
             except OSError as error:
@@ -209,7 +239,7 @@ class Trash:
         found = {}
         with os.scandir(self._private.trash_fd) as entries:
             for entry in pace.through(entries):
-                kept = _kept_as(entry.name)
+                kept = kept_as(entry.name)
                 if kept and kept.id not in unfinished and kept.id not in self._unfinished:
                     found[kept.id] = kept
         return [found[id_] for id_ in sorted(found)]
@@ -236,24 +266,59 @@ class Trash:
 
         :raise NotFound: there is no such folder any more, or no note that says which.
         """
+        trash_fd = self._private.trash_fd
+        note = read_note(trash_fd, kept.note) or read_note(trash_fd, kept.doomed)
+        if note is None:
+            raise NotFound()
+        return self._sandbox.folder(note.path.parent)
+
+    @contextlib.contextmanager
+    def claimed(self, kept: Kept) -> Iterator[None]:
+        """Keep others from putting something back or dropping it, for the length of a `with`.
+
+        :raise NotFound: somebody does so already, or it isn't wholly there yet.
+        """
+        with self._claiming:
+            if kept.id in self._claims or kept.id in self._unfinished:
+                raise NotFound()
+            self._claims.add(kept.id)
         try:
-            fd = os.open(kept.note, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._private.trash_fd)
-            with open(fd, "rb") as file:
-                place = TreePath.from_url(json.load(file)["href"].encode("ascii"))
-        except (FileNotFoundError, BadPath, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise NotFound() from error
-        return self._sandbox.folder(place.parent)
+            yield
+        finally:
+            self._claims.discard(kept.id)
+
+    def drop(self, kept: Kept) -> bool:
+        """Remove something for good, or what is left of it; tell whether all of it has gone.
+
+        The caller has claimed it.
+        """
+        return self._drop_claimed(kept, Pace())
 
     def _drop(self, kept: Kept, pace: Pace) -> bool:
-        """Remove it for good; the note last, so that what a crash leaves is found again."""
+        try:
+            with self.claimed(kept):
+                return self._drop_claimed(kept, pace)
+        except NotFound:
+            return False
+
+    def _drop_claimed(self, kept: Kept, pace: Pace) -> bool:
+        """Remove it; the note last, by another name: what a crash leaves is found again, and isn't put back."""
+        trash_fd = self._private.trash_fd
+        try:
+            os.rename(kept.note, kept.doomed, src_dir_fd=trash_fd, dst_dir_fd=trash_fd)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
         return self._remove_beside(kept, pace) and self._remove_own(kept, pace)
 
     def _remove_own(self, kept: Kept, pace: Pace) -> bool:
         trash_fd = self._private.trash_fd
         if not remove(trash_fd, kept.id, pace):
             return False
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(kept.note, dir_fd=trash_fd)
+        for note in (kept.note, kept.doomed):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(note, dir_fd=trash_fd)
         return True
 
     def _remove_beside(self, kept: Kept, pace: Pace) -> bool:
@@ -266,14 +331,16 @@ class Trash:
             return False
 
     @contextlib.contextmanager
-    def _place(self, folder_fd: int, name: bytes, original: TreePath, by: str) -> Iterator[tuple[Kept, int]]:
+    def _place(
+        self, folder_fd: int, name: bytes, original: TreePath, by: str, real: tuple[bytes, ...] | None
+    ) -> Iterator[tuple[Kept, int]]:
         """Make the folder and the note for something; take both back if the `with` fails."""
         kept = self._new()
         trash_fd = self._private.trash_fd
         self._unfinished.add(kept.id)
         try:
             found = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
-            self._write_note(kept, found, original, by)
+            self._write_note(kept, note_of(found, original, real, kept.when, by))
             os.mkdir(kept.id, 0o700, dir_fd=trash_fd)
             fd = os.open(kept.id, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=trash_fd)
             try:
@@ -300,21 +367,14 @@ class Trash:
         stamp = datetime.fromtimestamp(when, UTC).strftime(_STAMP)
         return Kept(id=f"{stamp}-{secrets.token_hex(8)}", when=when)
 
-    def _write_note(self, kept: Kept, found: os.stat_result, original: TreePath, by: str) -> None:
-        note = {
-            "path": original.display(),
-            "href": "/" + "/".join(map(quote_name, original.parts)),
-            "when": kept.when,
-            "by": by,
-            "size": None if stat.S_ISDIR(found.st_mode) else found.st_size,
-        }
+    def _write_note(self, kept: Kept, note: dict[str, Any]) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(kept.note, flags, 0o600, dir_fd=self._private.trash_fd)
         with open(fd, "w", encoding="ascii") as file:
             json.dump(note, file)
 
 
-def _kept_as(name: str) -> Kept | None:
+def kept_as(name: str) -> Kept | None:
     """What a name in the trash stands for; None where it isn't one that is given here."""
     match = _ID.match(name)
     if match is None:

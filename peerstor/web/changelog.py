@@ -47,6 +47,29 @@ class ChangeLog:
             address=address or "-",
         )
 
+    def copied(self, path: bytes, to: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        _log.info(
+            "copied {path} to {to} by {by} from {address}",
+            path=_shown(path),
+            to=_shown(to),
+            by=by,
+            address=address or "-",
+        )
+
+    def restored(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        _log.info("put {path} back by {by} from {address}", path=_shown(path), by=by, address=address or "-")
+
+    def purged(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+        _log.info(
+            "dropped {path} from the trash by {by} from {address}",
+            path=_shown(path),
+            by=by,
+            address=address or "-",
+        )
+
 
 def _shown(path: bytes) -> str:
     return str(TreePath(tuple(path.split(b"/")), slash=False))

@@ -94,6 +94,7 @@ def _html(view: View, page: Page, pages: Pages) -> bytes:
         rows=_ROWS if page.entries else "",
         acts=acts,
         may_change=view.may_change,
+        selectable=links.mount is None,
         columns=_columns(wanted),
         note=view.note,
         first=wanted.cursor is None,

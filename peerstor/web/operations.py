@@ -5,12 +5,13 @@ from threading import Event
 from typing import Any
 
 from peerstor.access.rights import Right
+from peerstor.errors import BadRequest
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IChangeListener, IThreads
 from peerstor.tree.moving import Moved, OtherDisk, Wanted
 from peerstor.tree.operations import Operations
 from peerstor.tree.paths import TreePath
-from peerstor.tree.publish import Conflict
+from peerstor.tree.publish import Conflict, Publisher
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard
@@ -36,6 +37,7 @@ class OperationsFace:
         cors: Cors,
         links: Links,
         operations: Operations,
+        publisher: Publisher,
         disk: IThreads,
         copies: IThreads,
         listeners: Sequence[IChangeListener],
@@ -51,6 +53,7 @@ class OperationsFace:
         self.cors = cors
         self._links = links
         self._operations = operations
+        self._publisher = publisher
         self._disk = disk
         self._copies = copies
         self._listeners = listeners
@@ -102,6 +105,38 @@ class OperationsFace:
             work = self._copies.run(mover.carry, wanted, unwanted=left.is_set)
             moved = await outliving(work, told=told, left=left.set)
         return answer(request, self._settled(self._shown(target, moved.path)))
+
+    @routes.on("/api/copy", "POST", needs=Right.READ, at=place(b"from"))
+    async def copy(self, request: StreamingRequest, admission: Admission) -> bytes:
+        """Copy a file or folder; whoever leaves meanwhile wants it no more."""
+        target = self.guard.further(admission, path_parameter(request, b"to"), Right.CREATE)
+        wish = self._conflict(request, target, Conflict.RENAME)
+        if wish is Conflict.REPLACE:
+            raise BadRequest("conflict must be rename or refuse.")
+        source, by, left = admission.path, admission.principal.name, Event()
+
+        def told(path: TreePath) -> None:
+            for listener in self._listeners:
+                listener.copied(source.joined, path.joined, by, request.remote)
+
+        work = self._copies.run(
+            self._operations.duplicator.copy, source, target.path, conflict=wish, unwanted=left.is_set
+        )
+        path = await outliving(work, told=told, left=left.set)
+        request.setResponseCode(201)
+        return answer(request, self._settled(self._shown(target, path)))
+
+    @routes.on("/api/delete", "POST", needs=Right.CHANGE, at=place(b"path"))
+    async def delete(self, request: StreamingRequest, admission: Admission) -> bytes:
+        """Move a file or folder to the trash, and tell by which id it can be put back."""
+        path, by = admission.path, admission.principal.name
+
+        def told(_: str) -> None:
+            for listener in self._listeners:
+                listener.removed(path.joined, by, request.remote)
+
+        work = self._disk.run(self._publisher.delete, path, by=by, either=True)
+        return answer(request, {"status": "ok", "trash": await outliving(work, told=told)})
 
     def _conflict(self, request: StreamingRequest, target: Admission, default: Conflict) -> Conflict:
         """Tell what is to happen where the name is taken: as is asked for, as far as that may be."""

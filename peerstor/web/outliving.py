@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from peerstor.errors import Fault
+from peerstor.tree.copying import Unwanted
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ def outliving(
     def failed(failure: Failure) -> None:
         if not waiting.called:
             waiting.errback(failure)
-        elif not failure.check(Fault, OSError):
+        elif not failure.check(Fault, OSError, Unwanted):
             _log.failure("Work for a client that has left failed", failure=failure)
 
     work.addCallback(succeeded)

@@ -41,11 +41,12 @@ def _row(href: str, entry: Entry, entry_page: str | None) -> str:
         get = ""
     else:
         link = f'<a href="{href}"><bdi>{name}</bdi></a>'
-        get = f'<a href="{href}?download" download><span class=spoken>Download <bdi>{name}</bdi></span></a>'
+        get = f'<a href="{href}?download" download aria-label="Download {name}"></a>'
     if entry_page is not None:
         page = entry_page + href[href.rfind("/", 0, -1) + 1 :]
-        get = f'{get}<a class=more href="{page}"><span class=spoken>Actions for <bdi>{name}</bdi></span></a>'
+        get = f'{get}<a class=more href="{page}" aria-label="Actions for {name}"></a>'
+    exact = f" title={entry.size}" if entry.size is not None and entry.size >= 1000 else ""
     return (
-        f"<tr><th scope=row class=name>{link}<td class=size>{human_size(entry.size)}"
+        f"<tr><th scope=row class=name>{link}<td class=size{exact}>{human_size(entry.size)}"
         f"<td class=mtime><time datetime={moment}>{modified}</time><td class=get>{get}\n"
     )

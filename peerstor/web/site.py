@@ -21,6 +21,7 @@ from peerstor.tree.operations import Operations
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
+from peerstor.web.acting.site import build_acting
 from peerstor.web.archives import ArchivesFace
 from peerstor.web.archiving import Archives
 from peerstor.web.assets import AssetsFace
@@ -46,6 +47,7 @@ from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
 from peerstor.web.shares.site import build_shares
+from peerstor.web.trashface import TrashFace
 from peerstor.web.tree import TreeFace
 from peerstor.web.uploadcalls import UploadCalls
 from peerstor.web.uploads import UploadsFace
@@ -153,9 +155,33 @@ def build_root(
         cors=cors,
         links=links,
         operations=operations,
+        publisher=publisher,
         disk=disk,
         copies=copies,
         listeners=listeners,
+    )
+    trash = TrashFace(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        restorer=operations.restorer,
+        disk=disk,
+        lists=lists,
+        copies=copies,
+        listeners=listeners,
+    )
+    acting = build_acting(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        pages=pages,
+        sandbox=sandbox,
+        reads=reads,
+        lists=lists,
+        acts=acts,
+        trash=trash,
     )
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
@@ -210,8 +236,12 @@ def build_root(
         tree=tree.routes.resource(tree),
         own={
             b"/api/upload/": uploads.routes.resource(uploads),
-            **dict.fromkeys((b"/api/folder", b"/api/move"), acts.routes.resource(acts)),
+            **dict.fromkeys(
+                (b"/api/folder", b"/api/move", b"/api/copy", b"/api/delete"), acts.routes.resource(acts)
+            ),
+            b"/api/trash": trash.routes.resource(trash),
             b"/api/archive": archived.routes.resource(archived),
+            **acting,
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

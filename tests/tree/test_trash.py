@@ -388,7 +388,7 @@ class SweepTests(DiskCase):
         self.now += KEEP_SECONDS + 1
         self.fail_os("unlink", errno.EIO, when=lambda name, **k: name == "a")
         self.assertEqual(self.trash.sweep(), 1)
-        self.assertIn(first.note.encode(), self.in_trash())
+        self.assertIn(first.doomed.encode(), self.in_trash())
         self.assertNotIn(second.note.encode(), self.in_trash())
 
     def test_storage_away(self) -> None:

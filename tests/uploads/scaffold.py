@@ -162,6 +162,15 @@ class Heard:
     def moved(self, path: bytes, to: bytes, by: str, replaced: bool, address: str | None) -> None:
         """See `IChangeListener`."""
 
+    def copied(self, path: bytes, to: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+
+    def restored(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+
+    def purged(self, path: bytes, by: str, address: str | None) -> None:
+        """See `IChangeListener`."""
+
     def made(self, path: bytes, by: str, address: str | None) -> None:
         """See `IChangeListener`."""
 

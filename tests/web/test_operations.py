@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.access.rights import Right
+from peerstor.tree import duplicating
+from peerstor.tree.copying import Copying
+from tests.fakes import HeldThreads
 from tests.web.house import Answer, House
 
 
@@ -246,3 +251,117 @@ class MoveTests(ActsCase):
         answer = self.post("/api/move?from=/x&to=/y", Origin="https://evil.example")
         self.refused(answer, 403, "cross_site")
         self.assertEqual(self.names(), [b"x"])
+
+
+class DeleteTests(ActsCase):
+    def test_file_and_folder(self) -> None:
+        """Either goes to the trash, under the id that is told."""
+        self.house.put_file("a/file", b"hello")
+        for name, told in (("/a/file", b"/a/file"), ("/a", b"/a")):
+            answer = self.post(f"/api/delete?path={name}")
+            self.assertEqual((answer.status, answer.json["status"]), (200, "ok"))
+            self.assertIn(f"{answer.json['trash']}.json".encode(), os.listdir(self.house.path(".peerstor/trash")))
+            self.assertEqual(self.told(), [("delete", told)])
+        self.assertEqual(self.names(), [])
+
+    def test_refused(self) -> None:
+        """What isn't there, the root, and what one may not change, stay as they are."""
+        self.house.put_file("file")
+        self.refused(self.post("/api/delete?path=/none"), 404, "not_found")
+        self.refused(self.post("/api/delete?path=/file/"), 404, "not_found")
+        self.refused(self.post("/api/delete?path=/.peerstor/trash"), 404, "not_found")
+        self.refused(self.post("/api/delete?path=/"), 403, "forbidden")
+        self.refused(self.post("/api/delete?path=/file", Origin="null"), 403, "cross_site")
+        self.closed()
+        self.house.put_file("file")
+        self.grant(Right.READ | Right.CREATE)
+        self.refused(self.post("/api/delete?path=/file"), 403, "forbidden")
+        self.assertEqual((self.names(), self.told()), ([b"file"], []))
+
+
+class CopyTests(ActsCase):
+    def copy(self, source: str, to: str, more: str = "") -> Answer:
+        return self.post(f"/api/copy?from={source}&to={to}{more}")
+
+    def test_copied(self) -> None:
+        """A file and a folder, under the wanted name or, by default, a free one; told of with both names."""
+        self.house.put_file(b"a/x\xff.txt", b"hello")
+        answer = self.copy("/a/x%ff.txt", "/a/x%ff.txt")
+        self.assertEqual(answer.status, 201)
+        self.assertEqual(
+            answer.json, {"status": "ok", "path": "/a/x\ufffd (2).txt", "href": "/a/x%FF%20%282%29.txt"}
+        )
+        self.assertEqual(self.told(), [("copy", b"/a/x\xff.txt", b"/a/x\xff (2).txt")])
+        self.assertEqual(self.copy("/a", "/b").json["href"], "/b/")
+        self.assertEqual(self.names("b"), self.names("a"))
+
+    def test_refused(self) -> None:
+        """Each reason has its answer, and nothing is made."""
+        self.house.put_file("x")
+        self.house.put_file("a/b")
+        self.refused(self.copy("/x", "/a", "&conflict=refuse"), 409, "exists")
+        self.refused(self.copy("/x", "/y", "&conflict=replace"), 400, "bad_request")
+        self.refused(self.copy("/none", "/y"), 404, "not_found")
+        self.refused(self.copy("/x/", "/y"), 404, "not_found")
+        self.refused(self.copy("/.peerstor", "/y"), 404, "not_found")
+        self.refused(self.copy("/x", "/.peerstor/y"), 404, "not_found")
+        self.refused(self.copy("/x", "/none/y"), 409, "no_parent")
+        self.refused(self.copy("/x", "/a%0a"), 400, "bad_name")
+        self.refused(self.copy("/a", "/a/c"), 400, "bad_request")
+        self.refused(self.post("/api/copy?from=/x&to=/y", Origin="null"), 403, "cross_site")
+        self.assertEqual((self.names(), self.names("a"), self.told()), ([b"a", b"x"], [b"b"], []))
+
+    def test_too_much(self) -> None:
+        """A folder of too many entries is 413, with how many there may be."""
+        self.house.put_file("a/b")
+        self.patch(duplicating, "Copying", partial(Copying, most=0))
+        answer = self.copy("/a", "/c")
+        self.refused(answer, 413, "too_large")
+        self.assertEqual((answer.json["limit"], self.names()), (0, [b"a"]))
+
+    def test_rights(self) -> None:
+        """It takes the right to read at the one end and to create at the other, and no link leads out of them."""
+        self.closed()
+        for name in ("mine/x", "other/y"):
+            self.house.put_file(name, name.encode())
+        self.link("../other", "mine/out")
+        self.grant(Right.READ | Right.CREATE, b"mine")
+        self.refused(self.copy("/other/y", "/mine/y"), 404, "not_found")
+        self.refused(self.copy("/mine/out/y", "/mine/y"), 404, "not_found")
+        self.refused(self.copy("/mine/x", "/other/x"), 404, "not_found")
+        self.refused(self.copy("/mine/x", "/mine/out/x"), 409, "no_parent")
+        self.assertEqual(self.copy("/mine", "/mine2").status, 404)
+        self.assertEqual(self.copy("/mine/x", "/mine/z").status, 201)
+        self.grant(Right.READ, name="reader")
+        self.refused(self.copy("/mine/x", "/mine/w"), 403, "forbidden")
+        self.assertEqual((self.names("mine"), self.names("other")), ([b"out", b"x", b"z"], [b"y"]))
+
+
+class LeavingTests(ActsCase):
+    """A client that leaves in the middle."""
+
+    def outcome(self, target: str) -> None:
+        """Ask, and leave before the thread has begun."""
+        held = HeldThreads()
+        face = self.house.root._own[b"/api/copy"]._face
+        self.patch(face, "_copies", held)
+        self.patch(face, "_disk", held)
+        channel, _ = self.house.connect()
+        channel.dataReceived(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
+        self.assertEqual(len(held.waiting), 1)
+        channel.connectionLost(Failure(ConnectionError()))
+        held.release_all()
+
+    def test_copy(self) -> None:
+        """A copy is wanted no more, and leaves nothing."""
+        self.house.put_file("a/x")
+        self.outcome("/api/copy?from=/a&to=/b")
+        self.assertEqual((self.names(), os.listdir(self.house.path(".peerstor/parts"))), ([b"a"], []))
+        self.assertEqual(self.house.audit.noted, [])
+
+    def test_move(self) -> None:
+        """What has been moved is moved, and is told of to whoever keeps the audit."""
+        self.house.put_file("a/x")
+        self.outcome("/api/move?from=/a&to=/b")
+        self.assertEqual(self.names(), [b"b"])
+        self.assertEqual([one["event"] for one in self.house.audit.noted], ["move"])

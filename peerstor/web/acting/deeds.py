@@ -60,7 +60,13 @@ class Deeds:
         return await fields_of(request)
 
     async def do(
-        self, request: StreamingRequest, admission: Admission, call: Call, *, back: TreePath, **said: TreePath | str
+        self,
+        request: StreamingRequest,
+        admission: Admission,
+        call: Call,
+        *,
+        back: TreePath,
+        **said: TreePath | str,
     ) -> bytes:
         """Make a call of the API, and show a folder.
 

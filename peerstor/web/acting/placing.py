@@ -87,9 +87,7 @@ class PlacingFace:
     def _folders(self, path: TreePath) -> tuple[list[bytes], bool]:
         """Find the folders of a folder, and tell whether there may be more."""
         with self._sandbox.folder(path) as folder:
-            page = list_folder(
-                self._sandbox, folder, sort="name", descending=False, limit=LOOKED_AT, cursor=None
-            )
+            page = list_folder(self._sandbox, folder, sort="name", descending=False, limit=LOOKED_AT, cursor=None)
         return [entry.name for entry in page.entries if entry.is_folder], page.next is not None
 
 

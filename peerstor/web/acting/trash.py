@@ -91,9 +91,7 @@ class TrashPageFace:
 
     async def _listed(self, request: StreamingRequest, admission: Admission, cursor: bytes | None) -> Any:
         said = {} if cursor is None else {"cursor": _plain(cursor.decode("latin-1"))}
-        return json.loads(
-            await self._deeds.call(request, admission, self._trash.list, limit=str(LISTED), **said)
-        )
+        return json.loads(await self._deeds.call(request, admission, self._trash.list, limit=str(LISTED), **said))
 
     def _told(self, entry: dict[str, Any]) -> dict[str, Any]:
         return entry | {

@@ -24,7 +24,8 @@ export function find(parent, selector, kind) {
  * @param {...(Node | string)} inside
  */
 export function make(tag, values = {}, ...inside) {
-  const made = Object.assign(document.createElement(tag), values);
+  const made = document.createElement(tag);
+  Object.assign(made, values);
   made.append(...inside);
   return made;
 }

@@ -11,13 +11,15 @@ const AROUND = 20;
 const LIMIT = 5000;
 
 /** The entries of a folder, and those of them that stand in the table. */
-class Listing {
+export class Listing {
   /** @type {Item[]} */
   items = [];
   /** @type {Item[]} those that the filter lets through */
   shown = [];
   /** Called for each row that comes into the table. @type {(item: Item) => void} */
   onRow = () => {};
+  /** Called after other entries have come to be shown. */
+  onShow = () => {};
   #words = "";
   #from = 0;
   #drawn = /** @type {Item[]} */ ([]);
@@ -77,6 +79,7 @@ class Listing {
     const words = this.#words;
     this.shown = words ? items.filter(({ name }) => name.toLocaleLowerCase().includes(words)) : items;
     this.#measure();
+    this.onShow();
   }
 
   /** Have the row of an entry in the table, and in sight. @param {number} index in `shown` */
@@ -105,9 +108,14 @@ class Listing {
     for (const item of items) {
       this.#dress(item);
     }
-    this.#zone();
+    const zone = document.getElementById("zone");
+    if (zone) {
+      zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
+    }
     if (this.#words || items.length > WHOLE) {
       this.show();
+    } else {
+      this.onShow();
     }
   }
 
@@ -116,13 +124,6 @@ class Listing {
     if (item.row) {
       dress(item, "archive" in this.data);
       this.onRow(item);
-    }
-  }
-
-  #zone() {
-    const zone = document.getElementById("zone");
-    if (zone) {
-      zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
     }
   }
 
@@ -186,7 +187,7 @@ class Listing {
       }
     }
     const behind = this.shown.length - from - drawn.length;
-    body.replaceChildren(space(from * this.#height), ...rowsOf(drawn), space(behind * this.#height));
+    body.replaceChildren(...space(from * this.#height), ...rowsOf(drawn), ...space(behind * this.#height));
     const kept = new Set(drawn);
     for (const item of this.#windowed ? this.#drawn : []) {
       if (!kept.has(item)) {
@@ -203,10 +204,9 @@ const rowsOf = (items) => items.flatMap(({ row }) => row ?? []);
 /** What stands in for the rows that aren't in the table. @param {number} height pixels */
 function space(height) {
   const row = document.createElement("tr");
-  row.hidden = height <= 0;
   row.ariaHidden = "true";
   row.insertCell().style.height = `${height}px`;
-  return row;
+  return height > 0 ? [row] : [];
 }
 
 const section = globalThis.document?.querySelector("#listing[data-here]");

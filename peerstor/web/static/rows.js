@@ -31,18 +31,16 @@ export function itemOf(row) {
 export function rowOf(item, page) {
   const { href, size = null, mtime = 0 } = item;
   const name = visible(item.name);
-  const named = () => make("bdi", { textContent: name });
-  const spoken = (/** @type {string} */ verb) => make("span", { className: "spoken" }, `${verb} `, named());
-  const link = make("a", { href }, named());
+  const link = make("a", { href }, make("bdi", { textContent: name }));
   const get = make("td", { className: "get" });
   if (isFolder(item)) {
     link.className = "folder";
     link.append(make("span", { className: "spoken", textContent: " (folder)" }));
   } else {
-    get.append(make("a", { href: `${href}?download`, download: "" }, spoken("Download")));
+    get.append(make("a", { href: `${href}?download`, download: "", ariaLabel: `Download ${name}` }));
   }
   if (page) {
-    get.append(make("a", { className: "more", href: page + segment(item) }, spoken("Actions for")));
+    get.append(make("a", { className: "more", href: page + segment(item), ariaLabel: `Actions for ${name}` }));
   }
   return make(
     "tr",
@@ -51,7 +49,7 @@ export function rowOf(item, page) {
     make("td", {
       className: "size",
       textContent: size === null ? "" : sizeInWords(size),
-      title: (size ?? 0) < 1000 ? "" : `${size?.toLocaleString("en")} bytes`,
+      title: size && size >= 1000 ? String(size) : "",
     }),
     make("td", { className: "mtime" }, make("time", { dateTime: new Date(mtime * 1000).toISOString() })),
     get,
@@ -70,6 +68,10 @@ export function dress({ name, row }, selectable) {
   if (time && !Number.isNaN(moment.getTime())) {
     time.textContent = agoInWords(moment);
     time.title = exactly(moment);
+  }
+  const size = row?.cells[1];
+  if (size?.title) {
+    size.title = `${Number(size.title).toLocaleString("en")} bytes`;
   }
   if (selectable) {
     const box = make("input", { type: "checkbox", className: "pick", tabIndex: -1, ariaLabel: `Select ${name}` });
