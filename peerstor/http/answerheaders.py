@@ -1,5 +1,6 @@
 """Setting a header of an answer at the cost of a look-up, where its value needs no cleaning."""
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from twisted.web.http_headers import Headers, _nameEncoder
@@ -18,3 +19,11 @@ def set_header(headers: Headers, name: bytes, value: bytes) -> None:
         headers.setRawHeaders(name, [value])
     else:
         headers._rawHeaders[_canonical(name)] = [value]
+
+
+def set_all(headers: Headers, kept: Mapping[bytes, Sequence[bytes]]) -> None:
+    """Have the headers of another answer, and no others.
+
+    :param kept: what `getAllRawHeaders` gave of it.
+    """
+    headers._rawHeaders = {name: [*values] for name, values in kept.items()}

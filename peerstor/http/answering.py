@@ -6,8 +6,9 @@ from typing import Any
 
 from twisted.web.http_headers import Headers
 
+from peerstor.http.clients import Place
 from peerstor.http.outright import emptied, send
-from peerstor.http.repeats import Answer, Place, repeatable
+from peerstor.http.repeats import Answer, repeatable
 from peerstor.http.request import new_request_id
 from peerstor.http.strict import StrictChannel
 
@@ -37,6 +38,10 @@ class AnsweringChannel(StrictChannel):
         """Wait for the next request."""
         raise NotImplementedError
 
+    def _begin_request(self) -> Any:
+        """Be busy with a request that needn't be parsed, and give it."""
+        raise NotImplementedError
+
     # The fast lane: see `peerstor.http.repeats`.
 
     def _answered_again(self, data: bytes) -> bool:
@@ -46,6 +51,8 @@ class AnsweringChannel(StrictChannel):
         if repeats is None or not fresh or self._buffer or self._busyReceiving or "_command" in self.__dict__:
             return False  # the last: a head may have begun behind the request that was answered
         if not repeats.knows(data, self._place):
+            if self._range_answered(data):
+                return True
             self._raw = data if repeatable(data) else None
             return False
         self._raw = data
@@ -67,13 +74,28 @@ class AnsweringChannel(StrictChannel):
         self.site.log(told)
         told.channel = None
 
+    def _range_answered(self, data: bytes) -> bool:
+        """Answer a request that came before with another range."""
+        found = None if self.site.repeats is None else self.site.repeats.ranges.find(data, self._place)
+        if found is None:
+            return False
+        answer, fd, wanted = found
+        request = self._begin_request()
+        request.answered_as(answer, wanted)
+        answer.source.answer(request, fd, wanted)
+        return True
+
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
         """Write the head of an answer, and remember it where the same may be given again."""
         lines = [b"%s: %s\r\n" % (name, value) for name, values in headers.getAllRawHeaders() for value in values]
         self._pass_on(b"%s %s %s\r\n%s\r\n" % (version, code, reason, b"".join(lines)))
         request: Any = self.requests[0]
         raw, self._raw = self._raw, None
-        if raw is None or request.source is None or self.site.repeats is None or not self.persistent:
+        if raw is None or self.site.repeats is None or not self.persistent:
+            return
+        if request.ranges is not None and code == b"206":
+            self.site.repeats.ranges.keep(raw, self._place, request, headers)
+        if request.source is None:
             return
         if request.bodiless and code in (b"200", b"304") and not headers.hasHeader(b"set-cookie"):
             status = b" ".join((version, code, reason))

@@ -116,6 +116,16 @@ class StreamingChannel(AnsweringChannel):
         self._phase = Phase.IDLE
         self._deadline.set(self.site.timeouts.idle, self._close)
 
+    def _begin_request(self) -> StreamingRequest:
+        self._begin_busy()
+        # As twisted has it once a head is complete: what comes meanwhile waits for the end of the answer.
+        self.persistent = True
+        self._handlingRequest = True
+        self.setRawMode()
+        request: StreamingRequest = self.requestFactory(self)
+        self.requests.append(request)
+        return request
+
     @property
     def busy(self) -> bool:
         """Whether a request is under way (the head complete, the answer not)."""

@@ -9,6 +9,9 @@ UNKNOWN = "-"
 LOCAL = "unix"
 """Whoever comes through a UNIX socket: all of them are on this machine, and have no address."""
 
+Place = tuple[bool, bool]
+"""What answers may depend on of a connection: whether it is encrypted, and whether it is a UNIX socket's."""
+
 
 def client_address(transport: Any) -> str:
     """Spell the address of a connection's other end: `-` where it is unknown, `unix` for a UNIX socket.

@@ -17,14 +17,14 @@ from typing import Any, Protocol
 
 from twisted.web.http import datetimeToString
 
+from peerstor.http.clients import Place
+from peerstor.http.rangerepeats import RangeRepeats
+
 REQUEST_AT_MOST = 2048
 """Bytes of a request that is worth remembering: browsers send less than half of that."""
 
 REMEMBERED = 2048
 """Requests that are remembered, some 4 MiB with their answers' heads; the least recently used ones go."""
-
-Place = tuple[bool, bool]
-"""What answers may depend on of the connection: whether it is encrypted, and whether it is a UNIX socket's."""
 
 _DATE, _ID = b"date", b"x-request-id"
 
@@ -122,11 +122,13 @@ class Repeats:
     """Remembers requests and their answers. Use it in the reactor's thread.
 
     :ivar ready: tells whether the rules by which answers were given are known to be the present ones.
+    :ivar ranges: the same for requests that differ in the range they ask for.
     """
 
     def __init__(self, ready: Callable[[], bool] = lambda: True) -> None:
         """Remember nothing yet."""
         self.ready = ready
+        self.ranges = RangeRepeats(ready=lambda: self.ready())
         self._answers: OrderedDict[tuple[bytes, Place], Answer] = OrderedDict()
 
     def __len__(self) -> int:
@@ -164,6 +166,7 @@ class Repeats:
     def forget(self) -> None:
         """Forget them all: the rules have changed."""
         self._answers.clear()
+        self.ranges.forget()
 
 
 def repeatable(raw: bytes) -> bool:

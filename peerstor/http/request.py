@@ -11,6 +11,8 @@ from peerstor.http.answerheaders import set_header
 from peerstor.http.body import BodyCut, BodyStream
 from peerstor.http.dates import http_now
 from peerstor.http.phrases import phrase
+from peerstor.http.rangerepeats import RangeAnswer, RangeSource
+from peerstor.http.ranges import ByteRange
 from peerstor.http.repeats import Source
 from peerstor.http.seams import Connection
 
@@ -45,6 +47,7 @@ class StreamingRequest(Request):
     :ivar request_id: tells it from all others, in answers and logs: of `[A-Za-z0-9._-]`, 64 characters at most.
     :ivar source: where the answer came from, set by whoever would give the same one again to the same request;
         None where that isn't known.
+    :ivar ranges: likewise, where any range of the same file may be sent to a request that asks for another one.
     :ivar route: what took it, in one of so many words as there are routes; whoever takes it says so.
     """
 
@@ -62,6 +65,7 @@ class StreamingRequest(Request):
         self.request_id = new_request_id()
         self.route = UNROUTED
         self.source: Source | None = None
+        self.ranges: RangeSource | None = None
         self._dispatched = False
         self._answered_early = False
         self._refused = 0
@@ -107,6 +111,12 @@ class StreamingRequest(Request):
         self.body.end()
         if answered:
             super()._cleanup()
+
+    def answered_as(self, answer: RangeAnswer, wanted: ByteRange) -> None:
+        """Be one that was parsed and decided on before, with another range."""
+        self._dispatched = True
+        self.site = self.channel.site
+        answer.describe(self, wanted)
 
     def process(self) -> None:
         """Have the site's resource answer.

@@ -119,6 +119,24 @@ class CachedFiles:
 
         :return: None where it has changed since, or isn't in memory.
         """
+        opened = self._open_again(known)
+        if opened is None:
+            return None
+        fd, found = opened
+        try:
+            return self._read(fd, found)
+        finally:
+            os.close(fd)
+
+    def open_again(self, known: Known) -> int | None:
+        """Open a file, to be closed by the caller.
+
+        :return: its descriptor; None where it has changed since, or that can't be told at once.
+        """
+        opened = self._open_again(known)
+        return None if opened is None else opened[0]
+
+    def _open_again(self, known: Known) -> tuple[int, os.stat_result] | None:
         try:
             # Looked at before it is opened: what is there now may be a device.
             alike = self._stands(known) and signature_of(os.lstat(known.place)) == known.signature
@@ -127,11 +145,11 @@ class CachedFiles:
             return None
         if fd < 0:
             return None
-        try:
-            found = os.fstat(fd)
-            return self._read(fd, found) if signature_of(found) == known.signature else None
-        finally:
+        found = os.fstat(fd)
+        if signature_of(found) != known.signature:
             os.close(fd)
+            return None
+        return fd, found
 
     def _stands(self, known: Known) -> bool:
         """Tell whether the storage is the one that a file was found in, at most a moment ago."""

@@ -14,21 +14,19 @@ from typing import Any, cast
 from attrs import frozen
 from klein import Klein
 from klein.resource import KleinResource
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET
 from werkzeug.exceptions import HTTPException
 
 from peerstor.http.request import StreamingRequest
+from peerstor.web.completion import complete, finish, told
 
 REMEMBERED = 512
 """Addresses whose meaning is remembered. There are as many as routes, but for those with a parameter."""
 
 Endpoint = Callable[..., Coroutine[Deferred[Any], Any, bytes]]
 """A route's handler: takes the face, the request, and what the address says."""
-
-_log = Logger()
 
 
 @frozen
@@ -77,11 +75,11 @@ class Dispatch(KleinResource):
         try:
             coroutine.send(None)
         except StopIteration as done:
-            _finish(done.value, request)
+            finish(done.value, request)
         except Exception:
-            self._fail(Failure(), request)
+            finish(told(Failure(), request, self._failed), request)
         else:
-            self._wait(coroutine, request)
+            complete(coroutine, request, self._failed)
         return NOT_DONE_YET
 
     def _match(self, request: StreamingRequest) -> _Match | None:
@@ -101,36 +99,3 @@ class Dispatch(KleinResource):
             self._matches.clear()
         match = self._matches[key] = _Match(self._endpoints[cast(str, rule.endpoint)], arguments)
         return match
-
-    def _wait(self, coroutine: Coroutine[Deferred[Any], Any, bytes], request: StreamingRequest) -> None:
-        """Go on with a handler that waits for a Deferred; cancel it when the client leaves.
-
-        Beginning it a second time is harmless: as long as that Deferred has no result, it only asks for it again.
-        """
-        outcome = Deferred.fromCoroutine(coroutine)
-        request.notifyFinish().addErrback(lambda _: outcome.cancel())
-        outcome.addErrback(self._told, request)
-        outcome.addCallback(_finish, request)
-        outcome.addErrback(lambda failure: _log.failure("an answer could not be written", failure=failure))
-
-    def _fail(self, failure: Failure, request: StreamingRequest) -> None:
-        _finish(self._told(failure, request), request)
-
-    def _told(self, failure: Failure, request: StreamingRequest) -> bytes:
-        """Set up the answer to what a handler raised, where somebody is there to be told."""
-        if _is_over(request):
-            if not failure.check(CancelledError):
-                _log.failure("a handler failed after its answer", failure=failure)
-            return b""
-        return self._failed(request, failure)
-
-
-def _finish(body: bytes, request: Any) -> None:
-    """Write what is left of the answer, and end it."""
-    if not _is_over(request):
-        request.write(body)
-        request.finish()
-
-
-def _is_over(request: Any) -> bool:
-    return bool(request.finished or request._disconnected)

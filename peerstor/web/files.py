@@ -124,6 +124,13 @@ class Files:
             return await self._send_whole(request, reading)
         return await self._send_ranges(request, reading, ranges, kind)
 
+    async def send_range(self, request: StreamingRequest, fd: int, wanted: ByteRange) -> None:
+        """Send a range of an open file to a request whose answer has a head that says so.
+
+        :raise TransferStopped, FileShrank, OSError, CancelledError: see `peerstor.http.sender.send_spans`.
+        """
+        await self._send(request, (Span(fd, wanted.start, wanted.length),))
+
     def _coding(self, request: StreamingRequest, kind: str, size: int, *, ranged: bool) -> bytes | None:
         """Choose the coding, and say that there was a choice."""
         if not GZIP_AT_LEAST <= size <= self.gzip_threshold or not compressible(kind):

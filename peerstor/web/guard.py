@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from peerstor.access.rights import Principal, Right, single
 from peerstor.errors import Fault, Forbidden, LoginNeeded, NotFound
@@ -199,6 +200,10 @@ class Guard:
         if path is not None and not principal.may(Right.READ, path.parts):
             return NotFound()
         return Forbidden()
+
+    def failed(self, request: StreamingRequest, failure: Failure) -> bytes:
+        """Answer what not even `answer` could."""
+        return self._errors.answer(request, cast(Exception, failure.value))
 
     async def answer(self, request: StreamingRequest, error: Exception) -> bytes:
         """Answer what a handler raised.

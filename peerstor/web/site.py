@@ -218,6 +218,7 @@ def build_root(
         files=files,
         plain_files=plain_files,
         listings=listings,
+        archives=archives,
         forms=forms,
         calls=calls,
         throttle=throttle,

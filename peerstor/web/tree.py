@@ -26,6 +26,7 @@ from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.negotiation import wanted_type
+from peerstor.web.rangesagain import RangesAgain
 from peerstor.web.redirects import redirect
 from peerstor.web.renaming import renamed
 from peerstor.web.repeating import repeat_file
@@ -73,6 +74,7 @@ class TreeFace:
         self._links = links
         self._sandbox = sandbox
         self._cached = cached
+        self._ranges = None if cached is None else RangesAgain(files=files, cached=cached, guard=guard)
         self._publisher = publisher
         self._engine = engine
         self._reads = reads
@@ -97,6 +99,8 @@ class TreeFace:
         reading = await self._reading(path)
         with reading.opened as opened:
             if not opened.is_folder:
+                if reading.at_once and self._ranges is not None:
+                    self._ranges.offer(request, admission, opened)
                 body = await self._files.answer(request, path.name, reading)
                 if reading.at_once and self._cached is not None and not request.startedWriting:
                     repeat_file(request, admission, self._cached, opened)

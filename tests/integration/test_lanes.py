@@ -1,5 +1,6 @@
 """The fast lanes against the ordinary ways: the same requests to two servers with the same files."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 import zlib
 
+from tests.integration.daemon import until
 from tests.integration.server import Server, ServerCase
 from tests.integration.wire import Connection, head
 
@@ -114,6 +116,79 @@ class SameAnswers(LanesCase):
             with self.subTest(request=request):
                 one, other = (self.answers(connection, request) for connection in both)
                 self.assertEqual(one, other)
+
+
+class SameRanges(LanesCase):
+    """Ranges of files, with other numbers each time."""
+
+    def test_every_byte(self) -> None:
+        """Whatever the numbers and whatever comes with them, both ways answer the same."""
+        both = [self.connect(server) for server in self.two()]
+        tag = both[0].request("GET", "/large").headers["etag"]
+        size = len(FILES["large"])
+        numbers = [
+            "0-0",
+            "1-9",
+            f"0-{size - 1}",
+            f"{size - 1}-{size - 1}",
+            f"{size - 9}-{size + 9}",
+            f"{size}-{size}",
+        ]
+        numbers += ["9-5", "007-0009", "5-", "-5", "0-70000", "65535-65536", "3-999999999999999999", "1-2,5-6"]
+        conditions: list[dict[str, str]] = [
+            {},
+            {"If-Range": tag},
+            {"If-Range": '"x"'},
+            {"If-None-Match": tag},
+            {"If-Match": '"x"'},
+        ]
+        for target in ("/large", "/above", "/small.bin", "/text.txt", "/page.html", "/link", "/none", "/a"):
+            for more in conditions:
+                for value in numbers:
+                    request = head("GET", target, headers={"Range": f"bytes={value}", **more})
+                    one, other = (self.answers(connection, request) for connection in both)
+                    self.assertEqual(one, other, request)
+
+    def test_pipelined(self) -> None:
+        """What comes while a range is being sent waits for its end: ranges, other requests, the end of the client's."""
+        size = len(FILES["large"])
+        spans = [(0, 9), (5, size - 1), (1, size - 2), (size - 5, size - 1), (7, 2_000_000), (2, 3)]
+        asked = [head("GET", "/large", headers={"Range": f"bytes={first}-{last}"}) for first, last in spans]
+        last = head("GET", "/small.bin", headers={"Connection": "close"})
+        found = []
+        for server in self.two():
+            self.connect(server).request("GET", "/large", headers={"Range": "bytes=0-1"})
+            connection = self.connect(server)
+            connection.send(asked[1])
+            connection.send(b"".join(asked) + last)
+            found.append(OWN.sub(b"", connection.rest()))
+        self.assertEqual(*found)
+        self.assertTrue(found[0].endswith(FILES["small.bin"]))
+
+    def test_client_leaves(self) -> None:
+        """A client that leaves in the middle of a range leaves nothing behind: no descriptor, no transfer."""
+        server = self.two("--metrics-open")[0]
+        watching = self.connect(server)
+        watching.request("GET", "/large", headers={"Range": "bytes=0-1"})
+        held = []
+        for number in range(20):
+            connection = self.connect(server, receive_buffer=4096)
+            connection.send(head("GET", "/large", headers={"Range": f"bytes={number}-{len(FILES['large']) - 1}"}))
+            connection.socket.recv(1000)
+            held.append(self.held(server, "large"))
+            connection.reset()
+        self.assertGreater(max(held), 0)
+        until(lambda: not self.held(server, "large"), "descriptors that are closed")
+        figures = watching.request("GET", "/-/metrics").body.decode()
+        self.assertIn('\npeerstor_transfers{direction="down"} 0.0\n', figures)
+
+    def held(self, server: Server, name: str) -> int:
+        """How often a server has a file of its storage open."""
+        count = 0
+        for fd in os.listdir(f"/proc/{server.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                count += os.readlink(f"/proc/{server.pid}/fd/{fd}") == os.path.join(server.storage, name)
+        return count
 
 
 def alike(answer: bytes) -> bytes:

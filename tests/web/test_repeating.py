@@ -37,7 +37,7 @@ class KeptTests(RepeatingCase):
     """What is kept."""
 
     def test_which(self) -> None:
-        """Small files as they are, and that a client has a file already, for whoever came with nothing."""
+        """Small files as they are, ranges (`test_rangesagain.py`), and that a client has a file already, for whoever came with nothing."""
         house = self.build()
         tag = house.get("/big.bin").headers["etag"]
         for target, headers, again in (
@@ -50,7 +50,8 @@ class KeptTests(RepeatingCase):
             ("/big.bin", {"If_None_Match": tag}, True),
             ("/big.bin", {}, False),
             ("/text.txt", {"Accept_Encoding": "gzip"}, False),
-            ("/f.bin", {"Range": "bytes=0-1"}, False),
+            ("/f.bin", {"Range": "bytes=0-1"}, True),
+            ("/f.bin", {"Range": "bytes=-1"}, False),
             ("/f.bin", {"Authorization": "Bearer x"}, False),
             ("/f.bin", {"Cookie": "a=b"}, False),
             ("/f.bin", {"X_Request_ID": "a"}, False),
