@@ -186,8 +186,12 @@ export class Listing {
         this.#dress(item);
       }
     }
+    const held = document.activeElement;
     const behind = this.shown.length - from - drawn.length;
     body.replaceChildren(...space(from * this.#height), ...rowsOf(drawn), ...space(behind * this.#height));
+    if (held instanceof HTMLElement && body.contains(held)) {
+      held.focus({ preventScroll: true });
+    }
     const kept = new Set(drawn);
     for (const item of this.#windowed ? this.#drawn : []) {
       if (!kept.has(item)) {
