@@ -9,8 +9,7 @@ _MINIFIERS = {".js": jsmin, ".css": cssmin}
 def slim(name: str, content: bytes) -> bytes:
     """Take comments and needless space out of a script or style of ours; leave other files as they are.
 
-    Half of a script is what it says of itself; nothing is renamed, so what a browser tells of an error can still be
-    found.
+    Half of a script is what it says of itself. Nothing is renamed, so errors can still be found.
     """
     for suffix, minify in _MINIFIERS.items():
         if name.endswith(suffix):
