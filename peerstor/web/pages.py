@@ -70,7 +70,8 @@ class Pages:
         texts = self.texts(request)
         set_page_headers(request)
         request.setHeader(b"content-language", texts.language.encode())
-        request.responseHeaders.addRawHeader(b"vary", b"Accept-Language")
+        if b"Accept-Language" not in request.responseHeaders.getRawHeaders(b"vary", []):
+            request.responseHeaders.addRawHeader(b"vary", b"Accept-Language")
         return texts
 
     def answer(self, request: StreamingRequest, template: str, **values: Any) -> bytes:
