@@ -2,6 +2,8 @@
 
 from attrs import define, field
 
+from peerstor.sentences import Sentence
+
 
 @define(eq=False, str=False)
 class Fault(Exception):
@@ -32,18 +34,29 @@ class BadNumber(Fault):
     parameter: str
 
 
-@define(eq=False, str=False)
+@define(eq=False, str=False, init=False)
 class BadRequest(Fault):
     """The request is well-formed HTTP but cannot be understood; `reason` says why in a sentence."""
 
-    reason: str
+    reason: Sentence
+
+    def __init__(self, reason: str, **values: object) -> None:
+        """Say why.
+
+        :param reason: a literal, so that it can be translated; its names in braces stand for values.
+        """
+        self.__attrs_init__(Sentence(reason, **values))
 
 
-@define(eq=False, str=False)
+@define(eq=False, str=False, init=False)
 class BadType(Fault):
     """The media type or content coding of the request's body is none that is taken here."""
 
-    reason: str = "This kind of content is not taken here."
+    reason: Sentence
+
+    def __init__(self, reason: str, **values: object) -> None:
+        """Say what is taken; as for `BadRequest`."""
+        self.__attrs_init__(Sentence(reason, **values))
 
 
 @define(eq=False, str=False)

@@ -13,7 +13,7 @@ from twisted.application.service import Service
 SETTLE_AFTER = 1.0
 """Seconds from the start until the rest is done: what a script asks for at once comes before it."""
 
-PUT_OFF = "jinja2"
+PUT_OFF = "jinja2.ext"
 """What is imported then; `peerstor.web.pages` does it itself where a visitor comes sooner."""
 
 

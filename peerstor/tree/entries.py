@@ -239,4 +239,4 @@ def _key_of_cursor(cursor: str, sort: Sort) -> _Key:
             raise ValueError(kind)
         return _key_of(int(value), name)
     except (ValueError, binascii.Error):
-        raise BadRequest(reason="This cursor is none of this listing.") from None
+        raise BadRequest("This cursor is none of this listing.") from None

@@ -69,7 +69,7 @@ class Stated:
         """Refuse what the ledger can't hold. Raises BadRequest."""
         for text in (self.fingerprint, self.session):
             if text is not None and (len(text) > TEXT or not _is_unicode(text)):
-                raise BadRequest(f"A fingerprint or session is text of at most {TEXT} characters.")
+                raise BadRequest("A fingerprint or session is text of at most {most} characters.", most=TEXT)
         if self.session == "":  # it would be everybody's who leaves it empty
             raise BadRequest("A session is a random text that nobody else has; leave it out, or fill it in.")
 

@@ -63,7 +63,7 @@ def known_form(parameter: str, value: bytes) -> str:
     """Read a kind of archive; raises BadRequest where it isn't made."""
     form = value.decode("latin-1")
     if form not in _MEDIA_TYPES:
-        raise BadRequest(f"{parameter} must be {' or '.join(_MEDIA_TYPES)}.")
+        raise BadRequest("{name} must be {one} or {other}.", name=parameter, one="zip", other="tar")
     return form
 
 

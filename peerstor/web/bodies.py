@@ -50,7 +50,7 @@ async def values_of(request: StreamingRequest, name: bytes, *, at_most: int, siz
     """
     content = await _content(request, b"application/x-www-form-urlencoded", size)
     if content.count(b"&") >= at_most:
-        raise BadRequest(f"The form can have at most {at_most} fields.")
+        raise BadRequest("The form can have at most {most} fields.", most=at_most)
     return tuple(value for given, value in pairs(content) if given == name)
 
 
@@ -75,7 +75,7 @@ async def _content(request: StreamingRequest, wanted: bytes, at_most: int = AT_M
     refuse_coding(request.requestHeaders)
     kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
     if kind != wanted:
-        raise BadType(f"Send this as {wanted.decode()}.")
+        raise BadType("Send this as {kind}.", kind=wanted.decode())
     try:
         return await collect(request.body, at_most)
     except http_body.BodyTooLarge:

@@ -55,4 +55,4 @@ def _read(field: bytes, lines: Sequence[bytes]) -> list[Digest]:
         return [Digest(name, members[name] or b"") for name in CHECKED if name in members]
     except (DigestFieldBroken, ValueError):
         name = field.decode("ascii").title()
-        raise BadRequest(f"{name} must be as sha-256=:base64: (RFC 9530).") from None
+        raise BadRequest("{name} must be as sha-256=:base64: (RFC 9530).", name=name) from None

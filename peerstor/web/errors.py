@@ -12,6 +12,7 @@ from peerstor.daemon.secretpaths import without_ids
 from peerstor.http.phrases import phrase
 from peerstor.http.ranges import unsatisfied_range
 from peerstor.http.request import StreamingRequest
+from peerstor.sentences import Sentence
 from peerstor.web.counts import WebCounts
 from peerstor.web.headers import NOTHING, PRIVATE
 from peerstor.web.negotiation import wanted_type
@@ -50,12 +51,15 @@ def _challenge(_: Any) -> Mapping[bytes, bytes]:
     return {b"WWW-Authenticate": b'Bearer realm="PeerStor"'}
 
 
+REASON = "{reason}"
+"""The message where the fault itself has the sentence."""
+
 TABLE: dict[type[errors.Fault], Row] = {
     errors.BadPath: Row(400, "bad_path", "This path cannot be used."),
     errors.BadName: Row(400, "bad_name", "This name cannot be used."),
     errors.BadNumber: Row(400, "bad_number", "{parameter} must be a whole number from 0 to 2^63-1."),
-    errors.BadRequest: Row(400, "bad_request", "{reason}"),
-    errors.BadType: Row(415, "bad_type", "{reason}"),
+    errors.BadRequest: Row(400, "bad_request", REASON),
+    errors.BadType: Row(415, "bad_type", REASON),
     errors.LengthNeeded: Row(411, "length_needed", "Say how long the content is: Content-Length is missing."),
     errors.TooLarge: Row(413, "too_large", "This is larger than the {limit} bytes allowed.", {"limit": "limit"}),
     errors.TooManyEntries: Row(
@@ -147,12 +151,13 @@ class Errors:
         raise KeyError(type(fault))
 
     def told(self, fault: errors.Fault) -> dict[str, Any]:
-        """Give what a client is told of a fault, as the JSON has it."""
+        """Give what a client is told of a fault, as the JSON has it; its message is a `Sentence`."""
         row = self.row(fault)
         known = {name: getattr(fault, name) for name in getattr(fault, "__match_args__", ())}
         if isinstance(fault, errors.MethodRefused):
             known["allow"] = ", ".join(fault.allowed)
-        told: dict[str, Any] = {"error": row.code, "message": row.message.format_map(known)}
+        message = known["reason"] if row.message == REASON else Sentence(row.message, **known)
+        told: dict[str, Any] = {"error": row.code, "message": message}
         for name, attribute in row.fields.items():
             if getattr(fault, attribute) is not None:
                 told[name] = getattr(fault, attribute)
@@ -176,7 +181,10 @@ class Errors:
                 _log.info("refused {method} {uri}: {told} (request {request})", told=row.code, **what_of(request))
         else:
             status, headers = 500, {}
-            told = {"error": "internal", "message": f"Something went wrong ({request.request_id})."}
+            told = {
+                "error": "internal",
+                "message": Sentence("Something went wrong ({id}).", id=request.request_id),
+            }
             what = what_of(request)
             _log.failure("internal error {request} at {method} {uri}", **what)
         if status >= 500:
@@ -188,7 +196,10 @@ class Errors:
         self, request: StreamingRequest, status: int, told: Mapping[str, Any], headers: Mapping[bytes, bytes]
     ) -> bytes:
         """Set the status and headers of an error and give its body, in the form that the client can read."""
-        for stale in (b"etag", b"last-modified", b"content-encoding", b"content-disposition", b"accept-ranges"):
+        for stale in (
+            b"etag", b"last-modified", b"content-encoding", b"content-disposition", b"accept-ranges",
+            b"content-language",
+        ):  # fmt: skip
             request.responseHeaders.removeHeader(stale)
         request.setResponseCode(status)
         for name, value in headers.items():
@@ -203,7 +214,7 @@ class Errors:
         if kind == "application/json":
             body = _json(told)
         elif kind == "text/html":
-            body = self._pages.error(request, status, _in_words(told))
+            body = self._pages.error(request, status, _in_words(told, self._pages.texts(request).say))
         else:
             body = f"{_in_words(told)}\n".encode()
         request.setHeader(
@@ -222,9 +233,12 @@ def what_of(request: StreamingRequest) -> dict[str, Any]:
     }
 
 
-def _in_words(told: Mapping[str, Any]) -> str:
-    """Give the message, and the request's id where there is one to tell."""
-    message, request_id = str(told["message"]), told.get("id", "")
+def _in_words(told: Mapping[str, Any], say: Callable[[str], str] = str) -> str:
+    """Give the message, and the request's id where there is one to tell.
+
+    :param say: says it in another language.
+    """
+    message, request_id = say(told["message"]), told.get("id", "")
     return message if request_id in message else f"{message} ({request_id})"
 
 

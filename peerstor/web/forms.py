@@ -19,7 +19,6 @@ from peerstor.tree.publish import Conflict
 from peerstor.uploads.engine import Engine
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission
-from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages
@@ -97,7 +96,7 @@ class Forms:
         """
         boundary = boundary_of(request.getHeader(b"content-type"))
         if boundary is None:
-            raise BadType("Send a form as multipart/form-data.")
+            raise BadType("Send this as {kind}.", kind="multipart/form-data")
 
         async def store(part: FilePart) -> None:
             form.outcomes.append(await self._outcome(part, keep))
@@ -140,10 +139,8 @@ class Forms:
             return b""
         request.setResponseCode(status)
         if page:
-            set_page_headers(request)
-            body = self._pages.render("outcomes.html", back=folder, outcomes=outcomes)
-        else:
-            request.setHeader(b"content-type", b"application/json")
-            body = json.dumps({"files": outcomes}).encode() + b"\n"
+            return self._pages.answer(request, "outcomes.html", back=folder, outcomes=outcomes)
+        request.setHeader(b"content-type", b"application/json")
+        body = json.dumps({"files": outcomes}).encode() + b"\n"
         request.setHeader(b"content-length", b"%d" % len(body))
         return body

@@ -7,6 +7,7 @@ from attrs import frozen
 from markupsafe import Markup
 from msgspec import Struct
 
+from peerstor.sentences import Sentence
 from peerstor.tree.entries import Entry, Page
 from peerstor.tree.paths import TreePath, quote_name
 from peerstor.web.links import OWN_NAMES, Links
@@ -37,6 +38,7 @@ class View:
 
     :param path: of the folder.
     :param links: of the view that it is shown in.
+    :param language: that the page is written in.
     :param note: what stands above its entries on the page.
     :param may_share, may_create, may_change: what whoever looks may do there.
     """
@@ -44,6 +46,7 @@ class View:
     wanted: Wanted
     path: TreePath
     links: Links
+    language: str
     note: str
     visitor: Visitor
     may_share: bool
@@ -87,6 +90,7 @@ def _html(view: View, page: Page, pages: Pages) -> bytes:
     path, links, wanted = view.path, view.links, view.wanted
     acts = _acts(view)
     page_around = pages.render(
+        view.language,
         "listing.html",
         visitor=view.visitor,
         top=(links.to(links.top), links.top.name),
@@ -103,7 +107,8 @@ def _html(view: View, page: Page, pages: Pages) -> bytes:
         **uploading(path, links, may_create=view.may_create),
     )
     before, _, behind = page_around.partition(_ROWS.encode())
-    return b"".join((before, rows(_linked(view, page), entry_page=acts.get("entry")).encode(), behind))
+    listed = rows(_linked(view, page), pages.texts_in(view.language), entry_page=acts.get("entry"))
+    return b"".join((before, listed.encode(), behind))
 
 
 class _Item(Struct, frozen=True, gc=False):
@@ -179,7 +184,11 @@ def _crumbs(path: TreePath, links: Links) -> list[tuple[str, bytes]]:
 
 def _columns(wanted: Wanted) -> list[dict[str, str | None]]:
     """Give each column's title, the query that sorts by it (or turns it around), and its state."""
-    titles: dict[Sort, str] = {"name": "Name", "size": "Size", "mtime": "Modified"}
+    titles: dict[Sort, str] = {
+        "name": Sentence("Name"),
+        "size": Sentence("Size"),
+        "mtime": Sentence("Modified"),
+    }
     columns: list[dict[str, str | None]] = []
     for sort, title in titles.items():
         chosen = sort == wanted.sort

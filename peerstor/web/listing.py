@@ -11,12 +11,12 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.watches import Since, Watches
 from peerstor.web.guard import Admission
-from peerstor.web.headers import set_page_headers
 from peerstor.web.kept import Again, Kept, KeptListings
 from peerstor.web.links import Links
 from peerstor.web.listed import Listed, View, uploading, write
 from peerstor.web.pages import Pages
 from peerstor.web.repeating import may_repeat
+from peerstor.web.texts.languages import ENGLISH
 from peerstor.web.wanted import HTML, JSON, Wanted
 
 
@@ -53,8 +53,9 @@ class Listings:
             await self._threads.run(self._check, admission.path)  # that there is nothing comes first
             raise
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
+        language = ENGLISH  # that is what machines are told
         if wanted.form == HTML:
-            set_page_headers(request)
+            language = self._pages.head(request).language
         elif wanted.form == JSON:
             request.setHeader(b"content-type", b"application/json")
         else:
@@ -66,6 +67,7 @@ class Listings:
             wanted=wanted,
             path=admission.path,
             links=links,
+            language=language,
             note=note,
             visitor=admission.visitor,
             may_share=admission.may(Right.SHARE),
@@ -83,16 +85,14 @@ class Listings:
 
         Nothing on it depends on what is there.
         """
-        set_page_headers(request)
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
-        body = self._pages.render(
+        return self._pages.answer(
+            request,
             "drop.html",
             visitor=admission.visitor,
             name=admission.path.name,
             **uploading(admission.path, links, may_create=True),
         )
-        request.setHeader(b"content-length", b"%d" % len(body))
-        return body
 
     async def _listed(self, request: StreamingRequest, admission: Admission, view: View) -> Listed:
         """Give what a view shows: from memory where that is known to be what the folder would say."""

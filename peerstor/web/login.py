@@ -13,7 +13,6 @@ from peerstor.web.cookies import clear_cookie, set_cookie
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard
-from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.pages import Pages
 from peerstor.web.parameters import text
@@ -82,9 +81,9 @@ class LoginFace:
         return _go(request, self._links.own("/-/login"))
 
     def _page(self, request: StreamingRequest, admission: Admission, target: str, *, wrong: bool = False) -> bytes:
-        set_page_headers(request)
         request.setHeader(b"cache-control", b"no-store")
-        body = self._pages.render(
+        return self._pages.answer(
+            request,
             "login.html",
             visitor=admission.visitor,
             action=self._links.own("/-/login"),
@@ -92,8 +91,6 @@ class LoginFace:
             wrong=wrong,
             secure=request.secure,
         )
-        request.setHeader(b"content-length", b"%d" % len(body))
-        return body
 
     def _checked(self, target: str) -> str:
         """Let an address pass that leads to this server.

@@ -112,7 +112,7 @@ class OperationsFace:
         target = self.guard.further(admission, path_parameter(request, b"to"), Right.CREATE)
         wish = self._conflict(request, target, Conflict.RENAME)
         if wish is Conflict.REPLACE:
-            raise BadRequest("conflict must be rename or refuse.")
+            raise BadRequest("{name} must be {one} or {other}.", name="conflict", one="rename", other="refuse")
         source, by, left = admission.path, admission.principal.name, Event()
 
         def told(path: TreePath) -> None:

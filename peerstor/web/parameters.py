@@ -21,7 +21,7 @@ def text(request: StreamingRequest, name: bytes) -> bytes | None:
     """
     values = [value for given, value in _pairs(_query(request)) if given == name]
     if len(values) > 1:
-        raise BadRequest(f"{name.decode('ascii')} is given more than once.")
+        raise BadRequest("{name} is given more than once.", name=name.decode("ascii"))
     return values[0] if values else None
 
 
@@ -59,7 +59,7 @@ def required(request: StreamingRequest, name: bytes) -> bytes:
     """
     value = text(request, name)
     if value is None:
-        raise BadRequest(f"{name.decode('ascii')} is missing.")
+        raise BadRequest("{name} is missing.", name=name.decode("ascii"))
     return value
 
 

@@ -65,7 +65,7 @@ class TrashFace:
         """List what is in the trash, newest first."""
         limit = number(request, b"limit")
         if limit is not None and not 1 <= limit <= LIMIT_AT_MOST:
-            raise BadRequest(f"limit must be a number from 1 to {LIMIT_AT_MOST}.")
+            raise BadRequest("limit must be a number from 1 to {most}.", most=LIMIT_AT_MOST)
         cursor = text(request, b"cursor")
         page = await self._lists.run(
             self._restorer.page,
@@ -83,7 +83,7 @@ class TrashFace:
         id_ = required(request, b"id").decode("latin-1")
         wish = conflict(request, Conflict.REFUSE)
         if wish is Conflict.REPLACE:
-            raise BadRequest("conflict must be rename or refuse.")
+            raise BadRequest("{name} must be {one} or {other}.", name="conflict", one="rename", other="refuse")
         principal = admission.principal
 
         def settle(path: TreePath) -> Conflict:
@@ -136,7 +136,7 @@ class TrashFace:
     def _parents(self, request: StreamingRequest, admission: Admission) -> Callable[[TreePath], bool] | None:
         value = text(request, b"parents")
         if value not in (None, b"0", b"1"):
-            raise BadRequest("parents must be 1 or 0.")
+            raise BadRequest("{name} must be {one} or {other}.", name="parents", one="1", other="0")
         if value != b"1":
             return None
         return lambda folder: admission.principal.may(Right.CHANGE, folder.parts)

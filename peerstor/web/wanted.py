@@ -52,7 +52,7 @@ class Wanted:
         if sort not in SORTS:
             raise BadRequest("sort must be name, size or mtime.")
         if order not in ("asc", "desc"):
-            raise BadRequest("order must be asc or desc.")
+            raise BadRequest("{name} must be {one} or {other}.", name="order", one="asc", other="desc")
         cursor = text(request, b"cursor")
         return cls(
             form=form,

@@ -12,6 +12,7 @@ from tests.scratch import scratch_folder
 NOT_AT_START = (
     "OpenSSL.crypto",
     "argon2",
+    "babel",
     "cryptography",
     "http_sf",
     "jinja2",

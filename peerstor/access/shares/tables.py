@@ -113,7 +113,7 @@ class ShareBook:
             for share_id in old:
                 _forget(base, share_id)
             if base.execute("SELECT count(*) FROM shares").fetchone()[0] >= SHARES:
-                raise BadRequest(f"There are {SHARES} shares already; revoke some of them.")
+                raise BadRequest("There are {count} shares already; revoke some of them.", count=SHARES)
             marks = ", ".join("?" * len(fields(Share)))
             base.execute(f"INSERT INTO shares ({_COLUMNS}) VALUES ({marks})", _row(share))
 

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from peerstor.http.request import StreamingRequest
+from peerstor.sentences import Sentence
 from peerstor.tree.paths import TreePath, quote_name
 from peerstor.web.bodies import fields_of
 from peerstor.web.guard import Admission
-from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
@@ -37,11 +37,8 @@ class Deeds:
 
     def page(self, request: StreamingRequest, admission: Admission, template: str, **values: Any) -> bytes:
         """Answer with a page, which no cache keeps: what it tells may be gone in the next moment."""
-        set_page_headers(request)
         request.setHeader(b"cache-control", b"private, no-store")
-        body = self._pages.render(template, visitor=admission.visitor, **values)
-        request.setHeader(b"content-length", b"%d" % len(body))
-        return body
+        return self._pages.answer(request, template, visitor=admission.visitor, **values)
 
     def address(self, page: str, path: TreePath) -> str:
         """Give the address of a page of ours about an entry.
@@ -56,7 +53,7 @@ class Deeds:
         :param form: its address; what goes wrong from here on leads back to it.
         :raise BadType, BadRequest, TooLarge, BodyCut: as `fields_of`.
         """
-        keep_way_out(request, WayOut(home=admission.visitor.home, back=form, words="Back to the form"))
+        keep_way_out(request, WayOut(home=admission.visitor.home, back=form, words=Sentence("Back to the form")))
         return await fields_of(request)
 
     async def do(

@@ -77,7 +77,7 @@ class PlacingFace:
                 request, admission, self._deeds.acts.copy, back=into, to=to, conflict="rename"
             )
         if act != "move":
-            raise BadRequest("act must be move or copy.")
+            raise BadRequest("{name} must be {one} or {other}.", name="act", one="move", other="copy")
         self.guard.require(admission, Right.CHANGE)
         return await self._deeds.do(request, admission, self._deeds.acts.move, back=into, to=to)
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from peerstor.access.rights import Right
 from peerstor.errors import NotFound
 from peerstor.http.request import StreamingRequest
+from peerstor.sentences import Sentence
 from peerstor.web.acting.deeds import Deeds
 from peerstor.web.cors import Cors
 from peerstor.web.display import human_size, time_shown
@@ -22,7 +23,7 @@ PAGE = "/-/trash"
 LISTED = 200
 """Things on one page: few look further back than that."""
 
-SAID = {b"restored": "It is back where it was.", b"purged": "It is gone for good."}
+SAID = {b"restored": Sentence("It is back where it was."), b"purged": Sentence("It is gone for good.")}
 """What a page says of what was just done."""
 
 

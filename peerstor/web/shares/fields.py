@@ -73,7 +73,9 @@ def wish_of(values: Mapping[str, Any], allowed: tuple[str, ...], now: float) -> 
     for name, value in values.items():
         if name not in allowed:
             known = ", ".join(allowed)
-            raise BadRequest(f"{_shown(name)} is no field that can be given here; those are {known}.")
+            raise BadRequest(
+                "{name} is no field that can be given here; those are {known}.", name=_shown(name), known=known
+            )
         wish = evolve(wish, **{name: _READERS[name](value, now)})
     return wish
 
@@ -94,7 +96,7 @@ def _path(value: Any, _: float) -> TreePath:
 
 def _mode(value: Any, _: float) -> Mode:
     if value not in ("read", "upload"):
-        raise BadRequest("mode must be read or upload.")
+        raise BadRequest("{name} must be {one} or {other}.", name="mode", one="read", other="upload")
     return Mode(value)
 
 
@@ -122,13 +124,13 @@ def _password(value: Any, _: float) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST or not _is_unicode(value):
-        raise BadRequest(f"password must be text of 1 to {LONGEST} characters, or null.")
+        raise BadRequest("password must be text of 1 to {most} characters, or null.", most=LONGEST)
     return value
 
 
 def _note(value: Any, _: float) -> str:
     if not isinstance(value, str) or len(value) > NOTE or not _is_unicode(value) or "\0" in value:
-        raise BadRequest(f"note must be text of at most {NOTE} characters.")
+        raise BadRequest("note must be text of at most {most} characters.", most=NOTE)
     return value
 
 
@@ -137,7 +139,7 @@ def _count(name: str, most: int) -> Callable[[Any, float], int | None]:
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most:
-            raise BadRequest(f"{name} must be a whole number from 1 to {most}, or null.")
+            raise BadRequest("{name} must be a whole number from 1 to {most}, or null.", name=name, most=most)
         return value
 
     return read

@@ -7,17 +7,18 @@ from urllib.parse import unquote_to_bytes
 
 from peerstor.access.shares.share import Mode, Share
 from peerstor.errors import BadRequest
+from peerstor.sentences import Sentence
 
 KEEP = "keep"
 """What a form's choice says when the present end is to stay."""
 
 ENDS = (
-    ("", "never"),
-    ("3600", "in an hour"),
-    ("86400", "in a day"),
-    ("604800", "in a week"),
-    ("2592000", "in 30 days"),
-    ("31536000", "in a year"),
+    ("", Sentence("never")),
+    ("3600", Sentence("in an hour")),
+    ("86400", Sentence("in a day")),
+    ("604800", Sentence("in a week")),
+    ("2592000", Sentence("in 30 days")),
+    ("31536000", Sentence("in a year")),
 )
 
 _MB = 10**6
@@ -71,7 +72,7 @@ def megabytes(count: int | None) -> str:
 def _common(fields: Mapping[str, str]) -> dict[str, Any]:
     most, size = fields.get("max_downloads", "").strip(), fields.get("max_megabytes", "").strip()
     return {
-        "max_downloads": _whole(most, "The number of downloads") if most else None,
+        "max_downloads": _whole(most, Sentence("The number of downloads")) if most else None,
         "max_bytes": _bytes(size) if size else None,
         "note": fields.get("note", "").replace("\r\n", "\n").strip(),
     }
@@ -79,7 +80,7 @@ def _common(fields: Mapping[str, str]) -> dict[str, Any]:
 
 def _whole(text: str, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise BadRequest(f"{name} must be a whole number.")
+        raise BadRequest("{name} must be a whole number.", name=name)
     return int(text)
 
 

@@ -5,11 +5,11 @@ from peerstor.access.shares.share import Share
 from peerstor.access.shares.shares import Shares
 from peerstor.errors import NotFound, PasswordNeeded
 from peerstor.http.request import StreamingRequest
+from peerstor.sentences import Sentence
 from peerstor.web.challenge import is_navigation, set_challenge
 from peerstor.web.display import time_shown
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Guard
-from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.pages import Pages
 from peerstor.web.shares.access import ShareAccess
@@ -20,7 +20,7 @@ from peerstor.web.waysout import WayOut, keep_way_out, way_out_of
 UNSTORED = b"private, no-store"
 """What a page of a share is to caches: whoever uses the browser next shall not find it there."""
 
-ENDED = WayOut(home="", hint="The link may have ended. Ask whoever gave it to you for another one.")
+ENDED = WayOut(home="", hint=Sentence("The link may have ended. Ask whoever gave it to you for another one."))
 """One and the same for all that was and never was."""
 
 
@@ -64,12 +64,12 @@ class ShareGuard(Guard):
         :param target: the address to go on to.
         :param wrong: whether one was given that is wrong.
         """
-        set_page_headers(request)
         request.setResponseCode(401)
         set_challenge(request, page=True)
         request.setHeader(b"cache-control", UNSTORED)
         request.setHeader(b"x-robots-tag", b"noindex, nofollow")
-        body = self._pages.render(
+        return self._pages.answer(
+            request,
             "share_password.html",
             visitor=visitor_of_share(self._links, share_id),
             action=self._links.own(f"/-/unlock/{share_id}"),
@@ -77,8 +77,6 @@ class ShareGuard(Guard):
             wrong=wrong,
             secure=request.secure,
         )
-        request.setHeader(b"content-length", b"%d" % len(body))
-        return body
 
 
 def visitor_of_share(links: Links, share_id: str, told: str = "") -> Visitor:
@@ -96,5 +94,5 @@ def visitor_of_share(links: Links, share_id: str, told: str = "") -> Visitor:
 
 def _told(share: Share) -> str:
     if share.expires is None:
-        return f"Shared by {share.made_by}"
-    return f"Shared by {share.made_by} until {time_shown(share.expires)[1]} UTC"
+        return Sentence("Shared by {maker}", maker=share.made_by)
+    return Sentence("Shared by {maker} until {end} UTC", maker=share.made_by, end=time_shown(share.expires)[1])

@@ -70,7 +70,7 @@ class Sharing:
         :raise NotFound, Forbidden: nothing is there, or nothing that they may share.
         """
         if wish.path is None:
-            raise BadRequest("path is missing.")
+            raise BadRequest("{name} is missing.", name="path")
         wish.check(wish.mode)
         principal, maker = admission.principal, self._makers.of(admission.principal)
         if maker is None:  # whose end would be nobody's

@@ -6,13 +6,13 @@ from typing import Any
 from peerstor.access.rights import Right
 from peerstor.access.shares.share import Mode, Share
 from peerstor.http.request import StreamingRequest
+from peerstor.sentences import Sentence
 from peerstor.tree.paths import TreePath, quote_name
 from peerstor.web.bodies import fields_of
 from peerstor.web.cors import Cors
 from peerstor.web.display import human_size, time_shown
 from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard, somewhere
-from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.pages import Pages
 from peerstor.web.parameters import number, text
@@ -30,7 +30,7 @@ PAGE = "/-/shares"
 LISTED = 200
 """Shares on one page of the list: thousands at once would hold everybody else up, and nobody reads them."""
 
-SAID = {b"made": "The link is made. Whoever has it can open it.", b"saved": "Saved."}
+SAID = {b"made": Sentence("The link is made. Whoever has it can open it."), b"saved": Sentence("Saved.")}
 """What a page says of what was just done."""
 
 
@@ -94,7 +94,7 @@ class SharePagesFace:
             {"one": one, "at": time_shown(one.at), "files": [(name, human_size(size)) for name, size in one.files]}
             for one in await self._sharing.deliveries(found)
         ]
-        ends = ((KEEP, "as it is now"), *ENDS)
+        ends = ((KEEP, Sentence("as it is now")), *ENDS)
         return self._page(
             request,
             admission,
@@ -147,11 +147,8 @@ class SharePagesFace:
         }
 
     def _page(self, request: StreamingRequest, admission: Admission, template: str, **values: Any) -> bytes:
-        set_page_headers(request)
         request.setHeader(b"cache-control", UNSTORED)
-        body = self._pages.render(template, visitor=admission.visitor, **values)
-        request.setHeader(b"content-length", b"%d" % len(body))
-        return body
+        return self._pages.answer(request, template, visitor=admission.visitor, **values)
 
 
 def _quoted(path: TreePath) -> str:

@@ -16,7 +16,6 @@ from peerstor.web.display import human_size, time_shown
 from peerstor.web.errors import Errors
 from peerstor.web.forms import Form
 from peerstor.web.guard import Admission, Guard
-from peerstor.web.headers import set_page_headers
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages
 from peerstor.web.parameters import number, text
@@ -129,10 +128,7 @@ class SharedFace:
         )
 
     def _page(self, request: StreamingRequest, template: str, admission: Admission, **values: Any) -> bytes:
-        set_page_headers(request)
-        body = self._pages.render(template, visitor=admission.visitor, **values)
-        request.setHeader(b"content-length", b"%d" % len(body))
-        return body
+        return self._pages.answer(request, template, visitor=admission.visitor, **values)
 
 
 def _words(request: StreamingRequest, name: bytes) -> str:

@@ -18,7 +18,6 @@ from peerstor.web.cookies import set_cookie
 from peerstor.web.display import human_size, time_shown
 from peerstor.web.files import Files, Reading, read_small
 from peerstor.web.guard import Admission
-from peerstor.web.headers import set_page_headers
 from peerstor.web.listing import Listings
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages
@@ -105,13 +104,13 @@ class ShareReading:
 
     def _page(self, request: StreamingRequest, visit: Visit, admission: Admission, reading: Reading) -> bytes:
         """Tell of a file in words."""
-        set_page_headers(request)
         request.responseHeaders.removeHeader(b"content-disposition")
         request.setHeader(b"cache-control", UNSTORED)
         if not is_preview(request):
             give_ticket(request, visit, self._tickets)
         share, found = visit.share, reading.opened.stat
-        body = self._pages.render(
+        return self._pages.answer(
+            request,
             "share_file.html",
             visitor=admission.visitor,
             name=admission.path.name,
@@ -121,8 +120,6 @@ class ShareReading:
             expires=None if share.expires is None else time_shown(share.expires),
             note=share.note,
         )
-        request.setHeader(b"content-length", b"%d" % len(body))
-        return body
 
     async def _counted(self, request: StreamingRequest, visit: Visit, path: TreePath, reading: Reading) -> bytes:
         """Send bytes of a file, and count what was really sent of it."""

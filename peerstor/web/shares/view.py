@@ -11,6 +11,7 @@ from peerstor.access.shares.share import Mode, Share
 from peerstor.access.shares.shares import Shares
 from peerstor.errors import NotFound
 from peerstor.http.request import StreamingRequest
+from peerstor.sentences import Sentence
 from peerstor.tree.paths import TreePath
 from peerstor.web.links import Links
 from peerstor.web.waysout import WayOut, keep_way_out
@@ -66,7 +67,7 @@ def keep_visit(request: StreamingRequest, visit: Visit) -> None:
     request.setComponent(Visit, visit)
     if not visit.share.used_up:
         address = visit.address
-        keep_way_out(request, WayOut(home=address, back=address, words="Back to what this link is for"))
+        keep_way_out(request, WayOut(home=address, back=address, words=Sentence("Back to what this link is for")))
 
 
 def visit_of(request: StreamingRequest) -> Visit:

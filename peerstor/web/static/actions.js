@@ -2,6 +2,7 @@ import { BASE } from "./base.js";
 import { Refusal } from "./calls.js";
 import { copyOf, find, make } from "./elements.js";
 import { isFolder, segment } from "./rows.js";
+import { t, tn } from "./texts.js";
 import { toast } from "./toast.js";
 import { send } from "./transport.js";
 
@@ -31,8 +32,8 @@ async function call(name, query) {
 /** The path of an entry as the API takes it, exact to the byte. @param {{ href: string }} item */
 export const pathOf = ({ href }) => href.slice(BASE.length).replace(/^\/-\/tree\//, "/");
 
-/** Count entries in words. @param {Item[]} items */
-const many = (items) => (items.length === 1 ? `“${items[0]?.name}”` : `${items.length} entries`);
+/** What a text that counts entries says of one. @param {Item[]} items */
+const named = ([item]) => ({ name: item?.name ?? "" });
 
 /** What can be done with the entries of a folder. */
 export class Actions {
@@ -104,7 +105,7 @@ export class Actions {
     for (const [act, href] of Object.entries(to)) {
       link(act).setAttribute("href", href ?? "");
     }
-    this.#menu.ariaLabel = `Actions for ${item.name}`;
+    this.#menu.ariaLabel = t("Actions for {name}", { name: item.name });
     this.#menu.showPopover();
     this.#lay(more.getBoundingClientRect());
     find(this.#menu, "a", HTMLElement).focus();
@@ -164,9 +165,9 @@ export class Actions {
     const address = new URL(item.href, location.href).href;
     try {
       await navigator.clipboard.writeText(address);
-      toast("The link is copied. It opens for whoever may sign in here.");
+      toast(t("The link is copied. It opens for whoever may sign in here."));
     } catch {
-      toast(`Copy it from here: ${address}`);
+      toast(t("Copy it from here: {address}", { address }));
     }
   }
 
@@ -184,9 +185,15 @@ export class Actions {
       ?.querySelector("a")
       ?.focus();
     if (gone.failed) {
-      toast(`Not deleted: ${gone.failed}`);
+      toast(t("Not deleted: {why}", { why: gone.failed }));
     } else {
-      toast(`${many(items)} moved to the trash.`, "Undo", () => this.#restore(trash));
+      const said = tn(
+        "“{name}” moved to the trash.",
+        "{n} entries moved to the trash.",
+        items.length,
+        named(items),
+      );
+      toast(said, t("Undo"), () => this.#restore(trash));
     }
   }
 
@@ -196,9 +203,9 @@ export class Actions {
       for (const id of ids) {
         await call("trash/restore", `conflict=rename&parents=1&id=${encodeURIComponent(id)}`);
       }
-      toast(ids.length === 1 ? "It is back." : "They are back.");
+      toast(tn("It is back.", "They are back.", ids.length));
     } catch (error) {
-      toast(`Not restored: ${worded(error)} The trash still has it.`);
+      toast(t("Not restored: {why} The trash still has it.", { why: worded(error) }));
     }
     await this.#listing.refresh();
   }
@@ -231,7 +238,11 @@ export class Actions {
     if (!(link instanceof HTMLElement)) {
       return;
     }
-    const field = make("input", { className: "renaming", value: old, ariaLabel: `New name of ${item.name}` });
+    const field = make("input", {
+      className: "renaming",
+      value: old,
+      ariaLabel: t("New name of {name}", { name: item.name }),
+    });
     field.dir = "auto";
     let over = false;
     const end = () => {
@@ -259,7 +270,7 @@ export class Actions {
         end();
         await this.#listing.refresh();
         this.#show(String(told.href));
-        toast(`Renamed to “${name}”.`);
+        toast(t("Renamed to “{name}”.", { name }));
       } catch (error) {
         field.readOnly = false;
         field.setCustomValidity(worded(error));
@@ -329,7 +340,7 @@ export class Actions {
         this.#close();
         await this.#listing.refresh();
         this.#show(String(told.href));
-        toast(`Folder “${field?.value}” made.`);
+        toast(t("Folder “{name}” made.", { name: field?.value ?? "" }));
       } catch (error) {
         field?.setCustomValidity(worded(error));
         field?.reportValidity();
@@ -365,7 +376,8 @@ export class Actions {
       this.#close(event);
       this.#put(items, button, place.dataset.into ?? "/", button === "copy" ? "rename" : "refuse");
     });
-    find(this.#dialog, "h1", HTMLElement).textContent = `Where to with ${many(items)}?`;
+    const question = tn("Where to with “{name}”?", "Where to with {n} entries?", items.length, named(items));
+    find(this.#dialog, "h1", HTMLElement).textContent = question;
   }
 
   /**
@@ -375,18 +387,23 @@ export class Actions {
    * @param {string} conflict
    */
   async #put(items, act, into, conflict) {
-    toast(act === "copy" ? "Copying…" : "Moving…");
+    toast(act === "copy" ? t("Copying…") : t("Moving…"));
     const { done, failed, taken } = await this.#each(items, async (item) => {
       await call(act, `from=${pathOf(item)}&to=${into}${segment(item)}&conflict=${conflict}`);
     });
-    const verb = act === "copy" ? "copied" : "moved";
+    const not = { why: failed };
+    const said = act === "copy" ? t("Not copied: {why}", not) : t("Not moved: {why}", not);
     await this.#listing.refresh();
     this.selection?.set([]);
     if (taken) {
       const rest = items.filter((item) => !done.has(item));
-      toast(`Not ${verb}: ${failed}`, "Keep both", () => this.#put(rest, act, into, "rename"));
+      toast(said, t("Keep both"), () => this.#put(rest, act, into, "rename"));
+    } else if (failed) {
+      toast(said);
+    } else if (act === "copy") {
+      toast(tn("“{name}” copied.", "{n} entries copied.", items.length, named(items)));
     } else {
-      toast(failed ? `Not ${verb}: ${failed}` : `${many(items)} ${verb}.`);
+      toast(tn("“{name}” moved.", "{n} entries moved.", items.length, named(items)));
     }
   }
 }
@@ -395,7 +412,7 @@ export class Actions {
 const get = (item) => `${item.href}${isFolder(item) ? "?archive=zip" : "?download"}`;
 
 /** @param {unknown} error */
-const worded = (error) => (error instanceof Error && error.message) || "Something went wrong. Try again.";
+const worded = (error) => (error instanceof Error && error.message) || t("Something went wrong. Try again.");
 
 /**
  * @param {string} text percent-encoded

@@ -1,5 +1,6 @@
 import { announce, find } from "./elements.js";
 import { dress, itemOf, rowOf } from "./rows.js";
+import { t } from "./texts.js";
 
 /** @import { Item } from "./rows.js" */
 
@@ -64,7 +65,7 @@ export class Listing {
   filter(words) {
     this.#words = words.toLocaleLowerCase();
     this.show();
-    announce(words ? `${this.shown.length} of ${this.items.length} shown.` : "");
+    announce(words ? t("{n} of {all} shown.", { n: this.shown.length, all: this.items.length }) : "");
   }
 
   /** @param {Set<Item>} gone entries that are there no more */
@@ -110,7 +111,7 @@ export class Listing {
     }
     const zone = document.getElementById("zone");
     if (zone) {
-      zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
+      zone.textContent = t("Times are in {zone}.", { zone: Intl.DateTimeFormat().resolvedOptions().timeZone });
     }
     if (this.#words || items.length > WHOLE) {
       this.show();

@@ -1,4 +1,5 @@
 import { make } from "./elements.js";
+import { t } from "./texts.js";
 import { agoInWords, exactly, sizeInWords, visible } from "./words.js";
 
 /**
@@ -38,12 +39,14 @@ export function rowOf(item, page) {
   const get = make("td", { className: "get" });
   if (isFolder(item)) {
     link.className = "folder";
-    link.append(make("span", { className: "spoken", textContent: " (folder)" }));
+    link.append(make("span", { className: "spoken", textContent: ` (${t("folder")})` }));
   } else {
-    get.append(make("a", { href: `${href}?download`, download: "", ariaLabel: `Download ${name}` }));
+    get.append(make("a", { href: `${href}?download`, download: "", ariaLabel: t("Download {name}", { name }) }));
   }
   if (page) {
-    get.append(make("a", { className: "more", href: page + segment(item), ariaLabel: `Actions for ${name}` }));
+    get.append(
+      make("a", { className: "more", href: page + segment(item), ariaLabel: t("Actions for {name}", { name }) }),
+    );
   }
   return make(
     "tr",
@@ -74,13 +77,18 @@ export function dress({ name, row }, selectable) {
   }
   const size = row?.cells[1];
   if (size?.title) {
-    size.title = `${Number(size.title).toLocaleString("en")} bytes`;
+    size.title = t("{count} bytes", { count: Number(size.title) });
   }
   if (row?.cells[0] && name.length > LONG) {
     row.cells[0].title = name;
   }
   if (selectable) {
-    const box = make("input", { type: "checkbox", className: "pick", tabIndex: -1, ariaLabel: `Select ${name}` });
+    const box = make("input", {
+      type: "checkbox",
+      className: "pick",
+      tabIndex: -1,
+      ariaLabel: t("Select {name}", { name }),
+    });
     row?.cells[0]?.prepend(box);
   }
   const more = row?.querySelector(".more");

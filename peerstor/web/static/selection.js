@@ -1,4 +1,5 @@
 import { announce, find } from "./elements.js";
+import { tn } from "./texts.js";
 
 /** @import { Item } from "./rows.js" */
 /** @import { Listing } from "./listing.js" */
@@ -67,7 +68,7 @@ export class Selection {
       this.#mark(item);
     }
     const { items } = this;
-    const words = items.length ? `${items.length} selected` : "";
+    const words = items.length ? tn("{n} selected", "{n} selected", items.length) : "";
     const held = this.#bar.contains(document.activeElement) && !items.length;
     this.#bar.hidden = !items.length;
     this.#listing.section.classList.toggle("choosing", items.length > 0);

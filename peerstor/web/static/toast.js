@@ -1,4 +1,5 @@
 import { announce, find, make } from "./elements.js";
+import { t } from "./texts.js";
 
 /** Milliseconds for which a message stays; one that offers something, longer. */
 const STAYS = 6000;
@@ -31,11 +32,11 @@ export function toast(words, label = "", deed = () => {}) {
   shown.replaceChildren(
     make("span", { textContent: words }),
     ...(label ? [button(label, act)] : []),
-    button("Close", hide),
+    button(t("Close"), hide),
   );
   shown.hidden = false;
   shown.onpointerenter = shown.onfocus = () => clearTimeout(timer);
   shown.onpointerleave = wait;
   wait();
-  announce(words + (label ? ` ${label} is offered at the end of the page.` : ""));
+  announce(words + (label ? ` ${t("{label} is offered at the end of the page.", { label })}` : ""));
 }

@@ -1,3 +1,5 @@
+import { t } from "./texts.js";
+
 /**
  * @typedef {object} Question
  * @property {"GET" | "POST"} method
@@ -48,7 +50,7 @@ export function send({ method, url, signal, silence, body, onProgress }) {
       if (signal.aborted) {
         reject(signal.reason);
       } else if (request.status === 0) {
-        reject(new ConnectionLost("No answer came."));
+        reject(new ConnectionLost(t("No answer came.")));
       } else {
         resolve({
           status: request.status,

@@ -7,6 +7,7 @@ NAMES = (
     "forms",
     "hosts",
     "house",
+    "languages",
     "parameters",
     "paths",
     "ranges",

@@ -234,6 +234,6 @@ class Limited(SharingCase):
 
     def test_full_page(self) -> None:
         """The page says how much may still come, and that nothing may."""
-        self.assertIn(b"up to 100 B", self.get(self.address, HTML).body)
+        self.assertIn(b"Up to 100 B can still be sent.", self.get(self.address, HTML).body)
         self.put(100)
         self.assertIn(b"no room left", self.get(self.address, HTML).body)

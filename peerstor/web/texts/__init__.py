@@ -1,0 +1,1 @@
+"""What pages and their scripts say in other languages than English; the folders beside hold a catalogue each."""

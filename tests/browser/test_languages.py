@@ -1,0 +1,124 @@
+"""Pages and their scripts in the language of the browser."""
+
+from tests.browser.stage import BrowserCase
+from tests.texts.extraction import catalogue
+
+SAID = """() => {
+    const words = [document.title];
+    const walker = document.createTreeWalker(document, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) words.push(walker.currentNode.data);
+    for (const element of document.querySelectorAll("*")) {
+        for (const name of ["aria-label", "title", "placeholder", "alt"]) words.push(element.getAttribute(name) ?? "");
+        words.push(element.validationMessage ?? "");
+    }
+    return words.map((each) => each.trim()).filter(Boolean);
+}"""
+
+
+class LanguageCase(BrowserCase):
+    """A server where everybody may do everything, seen in German."""
+
+    options = ("--anonymous", "full")
+    tolerated = ("status of 4",)
+
+    def setUp(self) -> None:
+        """Have something to look at."""
+        super().setUp()
+        for name in ("a.txt", "b.txt", "c.txt"):
+            (self.storage / name).write_text(name * 500)
+        (self.storage / "Ziel").mkdir()
+        self.page = self.new_context(locale="de-DE").new_page()
+
+    def toast(self, words: str) -> None:
+        """Wait until a message says something."""
+        self.page.locator("#toast").filter(has_text=words).wait_for()
+
+    def english(self) -> list[str]:
+        """Give what the page says in English now, and doesn't in German."""
+        known = {one.id: one.string for one in catalogue("de") if isinstance(one.id, str) and one.id != one.string}
+        return sorted(set(self.page.evaluate(SAID)) & known.keys() - set(known.values()))
+
+    def order(self, name: str, act: str) -> None:
+        """Choose something in the menu of a row."""
+        self.page.get_by_label(f"Aktionen für {name}", exact=True).click()
+        self.page.locator(f'.menu [data-act="{act}"]').click()
+
+
+class ScriptsTest(LanguageCase):
+    """With scripts."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.go()
+        self.page.locator("html.scripted").wait_for()
+
+    def test_deeds(self) -> None:
+        """What is done is told in German, one or many, and so is what is refused."""
+        self.assertEqual(self.page.evaluate("document.documentElement.lang"), "de")
+        self.order("a.txt", "delete")
+        self.toast("„a.txt“ liegt jetzt im Papierkorb.")
+        self.page.get_by_role("button", name="Rückgängig").click()
+        self.toast("Es ist wieder da.")
+        for name in ("a.txt", "b.txt"):
+            self.page.get_by_label(f"{name} auswählen", exact=True).check()
+        self.page.locator("#count").filter(has_text="2 ausgewählt").wait_for()
+        self.page.locator('#chosen-bar [data-act="delete"]').click()
+        self.toast("2 Einträge liegen jetzt im Papierkorb.")
+        self.page.get_by_role("button", name="Rückgängig").click()
+        self.toast("Sie sind wieder da.")
+        self.order("b.txt", "rename")
+        self.page.keyboard.type("c")
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_function("() => document.querySelector('.renaming').validationMessage")
+        said = self.page.locator(".renaming").evaluate("field => field.validationMessage")
+        self.assertEqual(said, "Etwas mit diesem Namen gibt es schon.")
+
+    def test_dialogs(self) -> None:
+        """Dialogs ask in German, and a folder's own answer is German too."""
+        self.page.locator("#new-folder").click()
+        dialog = self.page.get_by_role("dialog", name="Neuer Ordner")
+        dialog.get_by_label("Name des Ordners").fill("Ziel")
+        dialog.get_by_role("button", name="Ordner anlegen").click()
+        self.page.wait_for_function("() => document.querySelector('dialog input').validationMessage")
+        dialog.get_by_label("Name des Ordners").fill("Neu")
+        dialog.get_by_role("button", name="Ordner anlegen").click()
+        self.toast("Ordner „Neu“ angelegt.")
+        self.order("a.txt", "place")
+        dialog = self.page.get_by_role("dialog", name="Wohin mit")
+        dialog.get_by_role("heading", name="Wohin mit „a.txt“?").wait_for()
+        dialog.get_by_text("Ziel", exact=True).click()
+        dialog.get_by_role("button", name="Hierher verschieben").click()
+        self.toast("„a.txt“ verschoben.")
+
+    def test_numbers(self) -> None:
+        """Numbers are grouped as Germans do."""
+        title = self.page.locator("td.size[title]").first.get_attribute("title")
+        self.assertEqual(title, "2.500 Bytes")
+
+
+class PagesTest(LanguageCase):
+    """The pages that the server writes."""
+
+    def test_pages(self) -> None:
+        """No page says anything in English."""
+        (self.storage / "gone.txt").write_text("x")
+        self.page.request.delete(f"{self.origin}gone.txt")
+        for path in (
+            "-/entry?path=/a.txt", "-/entry?path=/Ziel/", "-/delete?path=/Ziel/", "-/move?path=/a.txt", "-/trash",
+            "-/folder?path=/Ziel/", "-/login", "-/shares", "nothing", "?sort=x", "-/rename?path=/a.txt",
+        ):  # fmt: skip
+            self.go(path)
+            self.assertEqual(self.page.evaluate("document.documentElement.lang"), "de", path)
+            self.assertEqual(self.english(), [], path)
+        self.go("-/trash")
+        self.page.get_by_role("button", name="Wiederherstellen").click()
+        self.page.get_by_text("Es liegt wieder dort, wo es war.").wait_for()
+
+    def test_other_languages(self) -> None:
+        """Whoever speaks another language gets English, from the scripts too."""
+        self.page = self.new_context(locale="fr-FR").new_page()
+        self.go()
+        self.assertEqual(self.page.evaluate("document.documentElement.lang"), "en")
+        self.page.get_by_label("Select a.txt", exact=True).check()
+        self.page.locator("#count").filter(has_text="1 selected").wait_for()
+        self.assertEqual(self.page.locator("script[src*='texts.']").count(), 0)
