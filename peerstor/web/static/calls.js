@@ -1,4 +1,5 @@
 import { CALLS, place, words } from "./endpoint.js";
+import { refusalInWords } from "./words.js";
 
 /** @import { Answer, Send } from "./transport.js" */
 
@@ -10,7 +11,7 @@ const SILENCE_WHILE_STORING = 600;
 export class Refusal extends Error {
   /** @param {Answer} answer */
   constructor({ status, retryAfter, told }) {
-    super(typeof told.message === "string" ? told.message : `The server answered with status ${status}.`);
+    super(refusalInWords(told, status));
     this.status = status;
     this.retryAfter = retryAfter;
     /** Machine-readable reason; empty where a proxy answered. */

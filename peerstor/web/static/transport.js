@@ -1,3 +1,5 @@
+import { state } from "./state.js";
+
 /**
  * @typedef {object} Question
  * @property {"GET" | "POST"} method
@@ -48,13 +50,17 @@ export function send({ method, url, signal, silence, body, onProgress }) {
       if (signal.aborted) {
         reject(signal.reason);
       } else if (request.status === 0) {
-        reject(new ConnectionLost("No answer came."));
+        const away = navigator.onLine
+          ? "The server doesn’t answer. Try again."
+          : "You are offline. Try again later.";
+        reject(new ConnectionLost(away));
       } else {
-        resolve({
-          status: request.status,
-          retryAfter: secondsOf(request.getResponseHeader("Retry-After")),
-          told: objectOf(request.responseText),
-        });
+        const told = objectOf(request.responseText);
+        if (told.error === "login_needed") {
+          state(401);
+        }
+        const retryAfter = secondsOf(request.getResponseHeader("Retry-After"));
+        resolve({ status: request.status, retryAfter, told });
       }
     };
     signal.addEventListener("abort", stop);
