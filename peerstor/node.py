@@ -34,6 +34,7 @@ from peerstor.http.repeats import Repeats
 from peerstor.http.request import StreamingRequest
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
+from peerstor.tree.following import Following
 from peerstor.tree.operations import Operations
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
@@ -47,6 +48,7 @@ from peerstor.uploads.parts import PartStore
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.counts import WebCounts
 from peerstor.web.errors import refusal_body
+from peerstor.web.eventstream import ALL, Streams
 from peerstor.web.forwarded import TrustedProxies
 from peerstor.web.site import build_root
 
@@ -88,6 +90,7 @@ class Node(Service):
         audit_log: AuditLog,
         notifier: Notifier,
         delay: LoopDelay,
+        streams: Streams,
         stage: Stage | None = None,
         upkeep: Upkeep | None = None,
         reloading: Reloading | None = None,
@@ -108,6 +111,7 @@ class Node(Service):
         self._audit_log = audit_log
         self._notifier = notifier
         self._delay = delay
+        self._streams = streams
         self._upkeep = upkeep
         self._reloading = reloading
         self._certificate = certificate
@@ -204,6 +208,7 @@ class Node(Service):
             self._upkeep.stop()
         if self._certificate is not None:
             self._certificate.stop()
+        self._streams.close()  # they would never end by themselves
         self._site.begin_stopping()
         cut_at = self._reactor.seconds() + self._live.now.drain
         await self._finish(Deferred.fromCoroutine(self._engine.end_appends()), cut_at)
@@ -288,7 +293,8 @@ def build(
         writing_audit, sweeper, caching, copies,
     )  # fmt: skip
     audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
-    listeners = (ChangeLog(), AuditedChanges(audit_log))
+    following = Following(sandbox=sandbox, threads=reads, clock=reactor, wall=time.time)
+    listeners = (ChangeLog(), AuditedChanges(audit_log), following)
     trash = Trash(private=private, sandbox=sandbox)
     turns = Turns()
     publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync, turns=turns)
@@ -329,7 +335,8 @@ def build(
     )
     keyring.open()
     keyring.on_change.append(TokenWatch(tokens=keyring.tokens, audit=audit_log))
-    counts, delay = WebCounts(), LoopDelay(reactor)
+    counts, delay, capacity = WebCounts(), LoopDelay(reactor), _capacity()
+    streams = Streams(counts=counts, most=min(ALL, capacity // 2) if capacity else ALL)
     root = build_root(
         live=live,
         keyring=keyring,
@@ -352,6 +359,8 @@ def build(
         audit=audit_log,
         counts=counts,
         delay=delay,
+        following=following,
+        streams=streams,
         state=state,
     )
     repeats = Repeats(ready=lambda: keyring.fresh)
@@ -365,7 +374,7 @@ def build(
         log=_telling(counts, access_log),
         per_address=settings.max_connections_per_address,
         exempt=lambda address: address in proxies,
-        capacity=_capacity(),
+        capacity=capacity,
         full=lambda full: listening.set_full(full),
         lanes=settings.fast_lanes,
         repeats=repeats,
@@ -426,6 +435,7 @@ def build(
         audit_log=audit_log,
         notifier=notifier,
         delay=delay,
+        streams=streams,
         upkeep=upkeep,
         reloading=Reloading(reactor=reactor, actions=actions),
         certificate=None if tls is None else tls.certificate,

@@ -20,6 +20,7 @@ from peerstor.errors import QuotaExceeded
 from peerstor.http.formparts import FilePart
 from peerstor.http.forms import FormReader
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads, IViewConsumer
+from peerstor.tree.following import Following
 from peerstor.uploads.sink import Sink
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.shares.metered import Metered
@@ -327,8 +328,9 @@ class RemoteSinkTests(SinkTests):
 
 class ListenerTests(SynchronousTestCase):
     def test_change_log(self) -> None:
-        """The logs of changes are listeners."""
-        for listener in (ChangeLog(), AuditedChanges(KeptAudit())):
+        """The logs of changes are listeners, and so is whoever tells of folders."""
+        following = Following(sandbox=None, threads=ImmediateThreads(), clock=Clock(), wall=float)  # type: ignore[arg-type]
+        for listener in (ChangeLog(), AuditedChanges(KeptAudit()), following):
             verifyObject(IChangeListener, listener)
 
 

@@ -88,6 +88,16 @@ class Kept:
         self.stopped_after = self._done[-1]
 
 
+class Streams:
+    """Those who listen."""
+
+    def __init__(self, done: list[str]) -> None:
+        self._done = done
+
+    def close(self) -> None:
+        self._done.append("end streams")
+
+
 class Manager:
     """A service manager; keeps what it is told with what had been done by then."""
 
@@ -195,6 +205,7 @@ class StopTests(SynchronousTestCase):
             audit_log=AuditLog(path=None, threads=threads, clock=self.clock),
             notifier=self.manager,  # type: ignore[arg-type]
             delay=LoopDelay(self.clock),
+            streams=Streams(self.done),  # type: ignore[arg-type]
             reloading=self.reloading,  # type: ignore[arg-type]
             certificate=self.certificate,  # type: ignore[arg-type]
         )
@@ -230,7 +241,9 @@ class StopTests(SynchronousTestCase):
         """With nothing under way it ends at once, the lock last."""
         self.start()
         self.assertLess(self.stop(), 0.1)
-        self.assertEqual(self.done, ["close ports", "close idle", "end appends", "stop the engine", "unlock"])
+        self.assertEqual(
+            self.done, ["close ports", "end streams", "close idle", "end appends", "stop the engine", "unlock"]
+        )
 
     def test_signal(self) -> None:
         """SIGHUP is taken from the start to the very end, and the certificate looked at until the stop."""
@@ -266,7 +279,7 @@ class StopTests(SynchronousTestCase):
         self.engine.starting = Deferred()
         self.start()
         self.assertLess(self.stop(), CUT_WITHIN + 0.1)
-        self.assertEqual(self.done[:3], ["close ports", "close idle", "end appends"])
+        self.assertEqual(self.done[:4], ["close ports", "end streams", "close idle", "end appends"])
         self.assertEqual(self.done[-1], "unlock")
 
     def test_hung_in_mid_upload(self) -> None:

@@ -92,6 +92,9 @@ class StreamingChannel(AnsweringChannel):
         altogether shows by refusing what is written. The reactor may tell of the same close again.
         """
         self._heard_all = True
+        if self.requests and self.requests[0].endless:
+            self.abort()
+            return
         if self._body is not None and not self.requests[0].finished:
             self._refuse(400)
         if self._is_closing():

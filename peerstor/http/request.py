@@ -48,6 +48,8 @@ class StreamingRequest(Request):
     :ivar source: where the answer came from, set by whoever would give the same one again to the same request;
         None where that isn't known.
     :ivar ranges: likewise, where any range of the same file may be sent to a request that asks for another one.
+    :ivar endless: whether its answer has no end of its own, so that a client which has closed its side of the
+        connection has left, and isn't waiting for the rest.
     :ivar route: what took it, in one of so many words as there are routes; whoever takes it says so.
     """
 
@@ -64,6 +66,7 @@ class StreamingRequest(Request):
         self.authority: bytes | None = None
         self.request_id = new_request_id()
         self.route = UNROUTED
+        self.endless = False
         self.source: Source | None = None
         self.ranges: RangeSource | None = None
         self._dispatched = False

@@ -75,6 +75,11 @@ class Since:
     folder: Watched
     changes: int
 
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was heard of the folder's own watch since, as far as `Watches.hear` has listened."""
+        return self.changes == self.folder.changes
+
 
 class Watches:
     """Watches folders. What threads may call blocks; whatever says so is for the reactor's thread, and doesn't."""
@@ -141,8 +146,8 @@ class Watches:
 
         Whatever has happened until this is called is known: the kernel notes it before it lets a change return.
         """
-        self._hear()
-        return since.changes == since.folder.changes
+        self.hear()
+        return since.holds
 
     def leave(self, folder: Watched) -> None:
         """Say that nothing is kept of a folder: its watches end when others begin. For the reactor's thread."""
@@ -240,7 +245,7 @@ class Watches:
             folder.numbers = {}
         self._folders.clear()
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
         """Take note of all that has happened. Waits for nothing."""
         with self._tables:
             if self._queue is None or self._mounting is None:

@@ -75,6 +75,21 @@ class Authentication:
         """Tell whether what a principal came with still holds."""
         return self._keyring.live(credential)
 
+    def again(self, principal: Principal) -> Principal | None:
+        """Tell who somebody is by now who was let in before; None where what they came with has ended.
+
+        This counts as no use of a session.
+        """
+        if principal.credential is None:
+            return self.anonymous
+        return self._principal(self._keyring.behind(principal.credential), principal.credential)
+
+    def expires(self, principal: Principal) -> float | None:
+        """Tell when what somebody came with ends by itself, seconds since the epoch; None is never."""
+        identity = None if principal.credential is None else self._keyring.behind(principal.credential)
+        token = None if identity is None else self._keyring.tokens.get(identity)
+        return None if token is None else token.expires
+
     async def principal_of(self, request: StreamingRequest) -> Principal:
         """Tell who makes a request.
 

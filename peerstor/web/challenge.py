@@ -43,6 +43,8 @@ def set_challenge(request: StreamingRequest, *, page: bool = False) -> None:
     """
     headers = request.requestHeaders
     of_page = page or headers.hasHeader(b"origin")
+    # Over plain HTTP a script's GET has neither; a cookie is a browser's, and events are a page's to listen to.
+    of_page = of_page or headers.hasHeader(b"cookie") or request.path == b"/api/events"
     of_page = of_page or any(name.lower().startswith(b"sec-fetch-") for name, _ in headers.getAllRawHeaders())
     challenges = [_BEARER] if of_page else [_BASIC, _BEARER]
     request.responseHeaders.setRawHeaders(b"www-authenticate", challenges)

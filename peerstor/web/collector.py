@@ -82,6 +82,7 @@ class Figures(Collector):
         transfers.add_metric(("up",), self.uploads.receiving)
         transfers.add_metric(("down",), self.web.sending)
         yield transfers
+        yield GaugeMetricFamily("peerstor_event_streams", "Clients that listen for changes.", self.web.streams)
         coded = CounterMetricFamily(
             "peerstor_compressed_files", "Larger files sent compressed, from the cache or not.", labels=("cache",)
         )

@@ -20,6 +20,7 @@ class WebCounts:
     :ivar requests: those that ended, by route, method and status; 499 is one whose client left before its answer.
     :ivar errors: answers of 500 and above, by the code in them.
     :ivar sending: files that are being sent now.
+    :ivar streams: clients that listen for changes now.
     :ivar coded_again: files whose compressed form was there already.
     :ivar coded_anew: files that had to be compressed, and were worth being kept.
     """
@@ -29,6 +30,7 @@ class WebCounts:
         self.requests: dict[tuple[str, str, int], int] = {}
         self.errors: dict[str, int] = {}
         self.sending = 0
+        self.streams = 0
         self.coded_again = 0
         self.coded_anew = 0
 

@@ -60,9 +60,12 @@ class View:
         return f"{self.links.to(self.path)}{self.wanted.query(cursor=page.next)}"
 
 
-def write(view: View, page: Page, pages: Pages) -> Listed:
-    """Write a page of a listing. Blocks for as long as that takes: some milliseconds for a thousand entries."""
-    return Listed(_body(view, page, pages), view.next_page(page))
+def write(view: View, page: Page, pages: Pages, version: str) -> Listed:
+    """Write a page of a listing. Blocks for as long as that takes: some milliseconds for a thousand entries.
+
+    :param version: of the folder, from before it was read.
+    """
+    return Listed(_body(view, page, pages, version), view.next_page(page))
 
 
 def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, Any]:
@@ -78,15 +81,15 @@ def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, 
     }
 
 
-def _body(view: View, page: Page, pages: Pages) -> bytes:
+def _body(view: View, page: Page, pages: Pages, version: str) -> bytes:
     if view.wanted.form == HTML:
-        return _html(view, page, pages)
+        return _html(view, page, pages, version)
     if view.wanted.form == JSON:
         return _json(view, page)
     return "".join([f"{href}\n" for href, _ in _linked(view, page)]).encode()
 
 
-def _html(view: View, page: Page, pages: Pages) -> bytes:
+def _html(view: View, page: Page, pages: Pages, version: str) -> bytes:
     path, links, wanted = view.path, view.links, view.wanted
     acts = _acts(view)
     page_around = pages.render(
@@ -99,6 +102,7 @@ def _html(view: View, page: Page, pages: Pages) -> bytes:
         acts=acts,
         may_change=view.may_change,
         selectable=links.mount is None,
+        version=version if links.mount is None else None,  # a share's visitors can't listen
         columns=_columns(wanted),
         note=view.note,
         first=wanted.cursor is None,

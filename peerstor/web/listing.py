@@ -7,6 +7,7 @@ from peerstor.errors import BadRequest
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IThreads
 from peerstor.tree.entries import list_folder
+from peerstor.tree.following import version_of
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.watches import Since, Watches
@@ -145,7 +146,7 @@ class Listings:
             )
             if watches is not None and since is not None and not watches.settle(since, folder, page):
                 since = None
-        return write(view, page, self._pages), since
+        return write(view, page, self._pages, version_of(folder.stat)), since
 
     def _check(self, path: TreePath) -> None:
         self._sandbox.folder(path).close()

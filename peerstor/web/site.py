@@ -17,6 +17,7 @@ from peerstor.http.formparts import FilePart
 from peerstor.interfaces import IAudit, IByteSource, IChangeListener, IThreads
 from peerstor.settings import Settings
 from peerstor.tree.cached import CachedFiles
+from peerstor.tree.following import Following
 from peerstor.tree.operations import Operations
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
@@ -30,6 +31,8 @@ from peerstor.web.coded import CodedFiles
 from peerstor.web.cors import Cors
 from peerstor.web.counts import WebCounts
 from peerstor.web.errors import Errors
+from peerstor.web.events import EventsFace
+from peerstor.web.eventstream import Streams
 from peerstor.web.files import Files
 from peerstor.web.forms import Forms
 from peerstor.web.forwarded import TrustedProxies
@@ -42,6 +45,7 @@ from peerstor.web.kept import KeptListings
 from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
+from peerstor.web.me import MeFace
 from peerstor.web.metrics import MetricsFace, MetricsGuard
 from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
@@ -80,6 +84,8 @@ def build_root(
     audit: IAudit,
     counts: WebCounts,
     delay: LoopDelay,
+    following: Following,
+    streams: Streams,
     state: bytes,
 ) -> Root:
     """Build the root of all addresses.
@@ -99,6 +105,8 @@ def build_root(
     :param audit: told of what isn't a change of the tree: who signs in, what is shared.
     :param counts: where requests are counted, and whoever sees the figures reads them; the site counts their ends.
     :param delay: of the reactor.
+    :param following: hears of changes; one of `listeners`.
+    :param streams: of those who listen for changes.
     :param state: the folder of databases, of whose disk the figures tell the room.
     """
     settings = live.now
@@ -117,6 +125,7 @@ def build_root(
         wall=wall,
     )
     guard = Guard(access=authentication, errors=errors, links=links)
+    keyring.on_change.append(streams.look_again)  # first: a stream that isn't cut ends in good order
     keyring.on_change.append(guard.cut_ended)
     cors = Cors(settings.cors, closed=lambda: keyring.any)
     coded = CodedFiles(threads=reads, coders=coders, clock=clock, counts=counts, cache=cache)
@@ -183,6 +192,16 @@ def build_root(
         acts=acts,
         trash=trash,
     )
+    events = EventsFace(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        authentication=authentication,
+        following=following,
+        streams=streams,
+        clock=clock,
+    )
+    me = MeFace(guard=guard, errors=errors, cors=cors, authentication=authentication, links=links, pages=pages)
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     archived = ArchivesFace(guard=guard, errors=errors, cors=cors, archives=archives)
@@ -242,9 +261,12 @@ def build_root(
             ),
             b"/api/trash": trash.routes.resource(trash),
             b"/api/archive": archived.routes.resource(archived),
+            b"/api/events": events.routes.resource(events),
+            b"/api/me": me.routes.resource(me),
             **acting,
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
+            b"/-/me": me.routes.resource(me),  # behind what begins so
             b"/-/static/": assets.routes.resource(assets),
             b"/-/login": login.routes.resource(login),
             b"/-/logout": login.routes.resource(login),
@@ -261,6 +283,7 @@ def build_root(
         cors.setting = now.cors
         files.gzip_threshold = _gzip_threshold(now)
         root.hsts = now.hsts
+        streams.look_again()
 
     live.follow(take)
     return root

@@ -183,7 +183,7 @@ class ScriptedTest(ActingCase):
         self.tolerated = ("ERR_",)
         self.server.stop()
         self.order("a.txt", "Delete")
-        self.toast("Not deleted: a.txt: No answer came.")
+        self.toast("Not deleted: a.txt: The server doesn’t answer")
         self.assertIn("a.txt", self.names())
         self.server.start()
 

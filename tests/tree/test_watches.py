@@ -148,7 +148,7 @@ class ChangeTests(WatchesCase):
             number = real(own, fd, name, mask)
             if name == b"linked":
                 os.chmod(self.at(b"elsewhere/linked"), 0o600)
-                hearing = threading.Thread(target=self.watches._hear)
+                hearing = threading.Thread(target=self.watches.hear)
                 hearing.start()
                 hearing.join()
             return number

@@ -22,6 +22,7 @@ from peerstor.daemon.loopdelay import LoopDelay
 from peerstor.http.repeats import Repeats
 from peerstor.http.site import StreamingSite
 from peerstor.settings import Settings
+from peerstor.tree.following import Following
 from peerstor.tree.operations import Operations
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
@@ -34,6 +35,7 @@ from peerstor.uploads.parts import PartStore
 from peerstor.web.changelog import ChangeLog
 from peerstor.web.counts import WebCounts
 from peerstor.web.errors import refusal_body
+from peerstor.web.eventstream import Streams
 from peerstor.web.site import build_root
 from tests.fakes import ImmediateThreads, KeptAudit, roomy
 from tests.http.wire import Wire
@@ -83,7 +85,8 @@ class House:
             sandbox=self.sandbox, private=self.private, trash=trash, turns=turns, fsync=False
         )
         self.audit = KeptAudit()
-        listeners = (ChangeLog(), AuditedChanges(self.audit))
+        self.following = Following(sandbox=self.sandbox, threads=threads, clock=self.clock, wall=lambda: self.wall)
+        listeners = (ChangeLog(), AuditedChanges(self.audit), self.following)
         self.engine = Engine(
             ledger=Ledger(path=os.fsencode(os.path.join(self.folder, "uploads.sqlite")), fsync=False),
             parts=PartStore(private=self.private),
@@ -121,6 +124,7 @@ class House:
         )
         self.keyring.open()
         self.counts, self.delay = WebCounts(), LoopDelay(self.clock)
+        self.streams = Streams(counts=self.counts)
         self.root = build_root(
             live=self.live,
             keyring=self.keyring,
@@ -143,6 +147,8 @@ class House:
             audit=self.audit,
             counts=self.counts,
             delay=self.delay,
+            following=self.following,
+            streams=self.streams,
             state=os.fsencode(self.folder),
         )
         self.repeats = Repeats(ready=lambda: self.keyring.fresh)

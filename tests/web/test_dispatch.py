@@ -28,7 +28,7 @@ ODD = (
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "TRACE", "get", "X")
 
 TIMED = re.compile(rb"(?i)((?:x-request-id|date|etag|last-modified|set-cookie): )[^\r]*")
-IDS = re.compile(rb'(?<=\()[0-9a-f]{16}(?=\))|(?<="mtime": )[0-9.]+')
+IDS = re.compile(rb'(?<=\()[0-9a-f]{16}(?=\))|(?<="mtime": )[0-9.]+|(?<=data-version=")[0-9a-f]+')
 
 
 def _lasting(answer: bytes) -> bytes:

@@ -134,6 +134,16 @@ class Traversal(SynchronousTestCase):
             self.house.put_file("d/file")
         self.assertEqual(sorted(os.listdir(self.house.path(".peerstor"))), self.inside)
 
+    def test_events(self) -> None:
+        """Nobody listens to a folder outside, nor to the private one, and no version of either is told."""
+        for path in spellings():
+            target = b"/api/events?path=/d&path=/" + path.replace(b"\\", b"%5c")
+            answer = self.house.ask("GET", target, headers={"Accept": "application/json"})
+            self.judge(answer, target)
+            for told in answer.json.get("folders", [])[1:]:
+                if told["version"] is not None:  # a spelling of a folder inside
+                    self.assertIn(told["path"], ("/d/", "/"), target)
+
     def test_form_names(self) -> None:
         """The file names of a form: whatever has a separator in it, of whichever system, is refused."""
         names = [

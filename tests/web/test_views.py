@@ -59,7 +59,9 @@ class Views(SynchronousTestCase):
         addresses = [unescape(found) for found in re.findall(r'(?:href|src|action|data-folder)="([^"#?]+)', page)]
         self.assertLessEqual({f"/sub{MOUNT}/", f"/sub{MOUNT}/deep/", f"/sub{MOUNT}/deep/file.txt"}, set(addresses))
         for address in addresses:
-            self.assertTrue(address.startswith((f"/sub{MOUNT}/", "/sub/-/static/", "/sub/-/login")), address)
+            self.assertTrue(
+                address.startswith((f"/sub{MOUNT}/", "/sub/-/static/", "/sub/-/login", "/sub/-/me")), address
+            )
 
     def test_crumbs(self) -> None:
         """The way back ends at the view's own top, which has the name of its folder."""

@@ -1,5 +1,6 @@
 import { Actions } from "./actions.js";
 import { find } from "./elements.js";
+import { follow } from "./events.js";
 import { listing } from "./listing.js";
 import { storage } from "./memory.js";
 import { Selection } from "./selection.js";
@@ -36,5 +37,8 @@ export async function browse() {
     await list.refresh();
   } else {
     await list.start();
+  }
+  if (list.data.version) {
+    follow(list);
   }
 }

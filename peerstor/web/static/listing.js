@@ -1,6 +1,10 @@
 import { announce, find } from "./elements.js";
 import { dress, itemOf, rowOf } from "./rows.js";
+<<<<<<< HEAD
 import { t } from "./texts.js";
+=======
+import { state } from "./state.js";
+>>>>>>> state
 
 /** @import { Item } from "./rows.js" */
 
@@ -21,6 +25,8 @@ export class Listing {
   onRow = () => {};
   /** Called after other entries have come to be shown. */
   onShow = () => {};
+  /** Ends when what is under way has ended. */
+  refreshing = Promise.resolve();
   #words = "";
   #from = 0;
   #drawn = /** @type {Item[]} */ ([]);
@@ -44,21 +50,55 @@ export class Listing {
     await this.#rest(this.data.next);
   }
 
-  /** Take the folder anew, leaving the rest of the page (running uploads, above all) as it is. */
-  async refresh() {
+  /**
+   * Take the folder anew, leaving the rest of the page (running uploads, above all) as it is. One after the other, so
+   * that an older listing never comes last. What fails leaves the page as it was: a reload shows why.
+   */
+  refresh() {
+    this.refreshing = this.refreshing.then(() => this.#renew().catch(() => {}));
+    return this.refreshing;
+  }
+
+  async #renew() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
+    if (answer.status === 401 || answer.redirected) {
+      state(401);
+    }
     if (!answer.ok) {
       return;
     }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = find(fresh, "#listing", HTMLElement);
-    const held = this.section.contains(document.activeElement) && document.activeElement?.getAttribute("href");
     const rest = await this.#pages(found.dataset.next);
+    const active = document.activeElement;
+    const held = this.section.contains(active) && active?.getAttribute("href");
+    const at = this.shown.findIndex(({ row }) => row?.contains(active));
+    // What the reader points to, or sees first, stays where it is.
+    const hovered = this.shown.findIndex(({ row }) => row?.matches(":hover"));
+    const first = scrollY ? this.shown.findIndex(({ row }, index) => row && this.#top(index) >= 0) : at;
+    const anchor = hovered < 0 ? first : hovered;
+    const top = this.#top(anchor);
+    const href = this.shown[anchor]?.href;
     this.section.replaceChildren(...found.childNodes);
+    this.data.version = found.dataset.version ?? "";
     this.#take([...this.#read(), ...rest]);
-    if (held) {
-      /** @type {HTMLElement | null} */ (this.section.querySelector(`a[href="${CSS.escape(held)}"]`))?.focus();
+    const now = this.shown.findIndex((item) => item.href === href);
+    if (now >= 0) {
+      scrollBy({ top: this.#top(now) - top, behavior: "instant" });
+      this.#draw();
     }
+    if (held) {
+      const link = this.section.querySelector(`a[href="${CSS.escape(held)}"]`);
+      const beside = this.shown[Math.min(at, this.shown.length - 1)]?.row?.querySelector("a");
+      /** @type {HTMLElement | null | undefined} */ (link ?? beside)?.focus({ preventScroll: true });
+    }
+  }
+
+  /** Where the row of an entry is, or would be: pixels below the top of the window. @param {number} index in `shown` */
+  #top(index) {
+    const row = this.shown[index]?.row;
+    const start = this.#body?.getBoundingClientRect().top ?? 0;
+    return row?.isConnected ? row.getBoundingClientRect().top : start + index * this.#height;
   }
 
   /** @param {string} words that a name has to contain */

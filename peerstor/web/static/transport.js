@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 import { t } from "./texts.js";
+=======
+import { state } from "./state.js";
+>>>>>>> state
 
 /**
  * @typedef {object} Question
@@ -50,13 +54,21 @@ export function send({ method, url, signal, silence, body, onProgress }) {
       if (signal.aborted) {
         reject(signal.reason);
       } else if (request.status === 0) {
+<<<<<<< HEAD
         reject(new ConnectionLost(t("No answer came.")));
+=======
+        const away = navigator.onLine
+          ? "The server doesn’t answer. Try again."
+          : "You are offline. Try again later.";
+        reject(new ConnectionLost(away));
+>>>>>>> state
       } else {
-        resolve({
-          status: request.status,
-          retryAfter: secondsOf(request.getResponseHeader("Retry-After")),
-          told: objectOf(request.responseText),
-        });
+        const told = objectOf(request.responseText);
+        if (told.error === "login_needed") {
+          state(401);
+        }
+        const retryAfter = secondsOf(request.getResponseHeader("Retry-After"));
+        resolve({ status: request.status, retryAfter, told });
       }
     };
     signal.addEventListener("abort", stop);

@@ -77,3 +77,20 @@ export const exactly = (moment) => full.format(moment);
 export function percent(part, whole) {
   return whole === 0 ? 100 : Math.floor((100 * part) / whole);
 }
+
+/** What to do about a refusal, by its code. @type {Record<string, string>} */
+const WAYS_OUT = {
+  login_needed: " Do so in another tab, then try again here.",
+  forbidden: " “What may I do?” at the top tells more.",
+  bad_name: " Use up to 255 bytes, and no “/”.",
+  no_space: " Empty the trash, or ask the server’s owner for room.",
+};
+
+/**
+ * Say why the server refused something, and what to do about it.
+ *
+ * @param {Record<string, unknown>} told the JSON; empty where a proxy answered
+ * @param {number} status
+ */
+export const refusalInWords = ({ message, error }, status) =>
+  (message ?? `The server answered with status ${status}.`) + (WAYS_OUT[String(error)] ?? "");

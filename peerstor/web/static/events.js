@@ -1,0 +1,194 @@
+import { pathOf } from "./actions.js";
+import { Backoff, rest } from "./backoff.js";
+import { BASE } from "./base.js";
+import { state } from "./state.js";
+
+/** @import { Listing } from "./listing.js" */
+
+/** What the tabs of one browser share: the name of their lock and of their channel. */
+const NAME = `peerstor:${BASE}`;
+
+/** Milliseconds for the first event of a stream, which comes at once unless a proxy keeps it; between signs of life. */
+const FIRST = 5000;
+const ALIVE = 50_000;
+
+/** Seconds between two questions where there is no stream, and in which tabs that look for each other find each other. */
+const ASKED = 10;
+const MEET = 0.1;
+
+/** Seconds between two times that the listing is taken anew, and how many times as long as that took. */
+const PAUSE = 1;
+const TIMES = 5;
+
+/** What is under way and would be lost if the rows were exchanged. */
+const BUSY = ".renaming, .menu:popover-open, dialog[open]";
+
+/** @typedef {{ path: string, version: string | null }} News of a folder, which is gone where it has no version */
+
+/**
+ * @typedef {object} Message between tabs
+ * @property {number} [id] of a tab that says what it shows; without a path it asks what the others do
+ * @property {string} [path] of the folder that it shows; empty where nobody sees it
+ * @property {News} [news]
+ * @property {number} [status] of an answer that was no news
+ */
+
+/** @param {number} seconds */
+const pause = (seconds) => rest(seconds, new AbortController().signal);
+
+/**
+ * Keep a listing as the folder is. Of all tabs that somebody sees, one holds the lock and listens for all of them: a
+ * browser has few connections to a server, and uploads need them. Where there are no locks (plain HTTP beyond the own
+ * machine), each listens for itself.
+ *
+ * @param {Listing} list
+ */
+export function follow(list) {
+  const { locks } = navigator;
+  const channel = locks && new BroadcastChannel(NAME);
+  const id = Math.random();
+  const here = pathOf({ href: list.data.here ?? "/" });
+  const shown = /** @type {Map<number, string>} */ (new Map());
+  let told = /** @type {string | null} */ ("");
+  let turn = Promise.resolve();
+  let looking = new AbortController();
+  let restart = () => {};
+
+  /** Follow the folder while somebody sees it. */
+  function look() {
+    looking.abort();
+    looking = new AbortController();
+    const { signal } = looking;
+    const leading = () => lead(signal).catch(() => {});
+    show();
+    if (!document.hidden) {
+      locks ? locks.request(NAME, { signal }, leading).catch(() => {}) : leading();
+    }
+  }
+
+  const show = () => channel?.postMessage({ id, path: document.hidden ? "" : here });
+
+  /** Tell all tabs, this one too. @param {Message} message */
+  function tell(message) {
+    channel?.postMessage(message);
+    hear(message);
+  }
+
+  /** @param {Message} message */
+  function hear({ id, path, news, status = 200 }) {
+    if (path !== undefined && id) {
+      shown.set(id, path);
+      restart();
+    } else if (id) {
+      show();
+    } else {
+      state(status);
+    }
+    if (news?.path === here) {
+      take(news.version);
+    }
+  }
+
+  /** Listen, or ask where that can't be, for all tabs. @param {AbortSignal} signal */
+  async function lead(signal) {
+    const backoff = new Backoff();
+    let going = true;
+    shown.clear();
+    channel?.postMessage({ id });
+    while (going) {
+      await rest(MEET, signal);
+      if (await listen(signal, backoff)) {
+        going = await ask(signal);
+        await rest(Math.min(ASKED, backoff.next()), signal);
+      }
+    }
+  }
+
+  function address() {
+    const paths = [...new Set([here, ...shown.values()])].filter(Boolean).slice(0, 16);
+    return `${BASE}/api/events?path=${paths.join("&path=")}`;
+  }
+
+  /**
+   * Listen until something breaks, or other folders are to be listened to.
+   *
+   * @param {AbortSignal} signal
+   * @param {Backoff} backoff
+   * @returns {Promise<boolean>} whether something broke
+   */
+  function listen(signal, backoff) {
+    return new Promise((resolve) => {
+      const source = new EventSource(address());
+      let timer = 0;
+      const end = (/** @type {boolean} */ broken) => {
+        clearTimeout(timer);
+        source.close();
+        resolve(broken);
+      };
+      const alive = (/** @type {number} */ time) => {
+        clearTimeout(timer);
+        timer = window.setTimeout(end, time, true);
+      };
+      alive(FIRST);
+      source.addEventListener("beat", () => alive(ALIVE));
+      source.addEventListener("folder", ({ data }) => {
+        alive(ALIVE);
+        backoff.reset();
+        tell({ news: JSON.parse(data) });
+      });
+      source.onerror = () => end(true);
+      restart = () => end(false);
+      signal.addEventListener("abort", restart);
+    });
+  }
+
+  /**
+   * Ask in which version the folders are.
+   *
+   * @param {AbortSignal} signal
+   * @returns {Promise<boolean>} whether it is worth to go on
+   */
+  async function ask(signal) {
+    const headers = { Accept: "application/json" };
+    const answer = await fetch(address(), { signal, headers, cache: "no-cache" }).catch(() => null);
+    const status = answer?.status ?? 0;
+    const gone = status === 403 || status === 404;
+    const found = /** @type {News[]} */ (answer?.ok ? (await answer.json()).folders : []);
+    for (const news of gone ? [{ path: here, version: null }] : found) {
+      tell({ news });
+    }
+    if (!gone && !found.length && !signal.aborted) {
+      tell({ status });
+    }
+    return !gone && status !== 401;
+  }
+
+  /** @param {string | null} version that the folder is in */
+  function take(version) {
+    if (version === null) {
+      state(404);
+    } else if (version !== told) {
+      turn = turn.then(() => renew(version));
+    }
+    told = version;
+  }
+
+  /** Take the listing anew, when that disturbs nobody, unless it is done or more has happened. @param {string} version */
+  async function renew(version) {
+    await list.refreshing;
+    while (document.querySelector(BUSY)) {
+      await pause(PAUSE);
+    }
+    if (version === told && version !== list.data.version) {
+      const began = Date.now();
+      await list.refresh();
+      await pause(PAUSE + (TIMES * (Date.now() - began)) / 1000);
+    }
+  }
+
+  document.addEventListener("visibilitychange", look);
+  addEventListener("online", () => restart());
+  addEventListener("offline", () => state(0));
+  channel?.addEventListener("message", ({ data }) => hear(data));
+  look();
+}

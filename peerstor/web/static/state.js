@@ -1,0 +1,29 @@
+import { BASE } from "./base.js";
+import { announce, find, make } from "./elements.js";
+
+let said = "";
+
+/**
+ * Say what is wrong between the page and the server, for as long as it is, and the way out.
+ *
+ * @param {number} status of the last answer; 0 where none came
+ */
+export function state(status) {
+  const next = encodeURIComponent(location.pathname + location.search);
+  const known = /** @type {Record<number, string[]>} */ ({
+    200: [""],
+    401: ["You are signed out.", "Sign in", `${BASE}/-/login?next=${next}`],
+    404: ["This folder is gone, or not for you to see any more.", "Go up", ".."],
+  });
+  const otherwise = navigator.onLine
+    ? "The server doesn’t answer as it should. Trying again…"
+    : "You are offline. What you see is as it was.";
+  const [words = otherwise, label, href = ""] = known[status] ?? [];
+  if (words !== said) {
+    said = words;
+    const bar = find(document, "#state", HTMLElement);
+    bar.replaceChildren(words, " ", ...(label ? [make("a", { textContent: label, href })] : []));
+    bar.hidden = !words;
+    announce(words || "Connected again.");
+  }
+}
