@@ -1,0 +1,69 @@
+import { call } from "./actions.js";
+import { Backoff, rest } from "./backoff.js";
+import { BASE } from "./base.js";
+import { Refusal } from "./calls.js";
+import { listing } from "./listing.js";
+import { insist } from "./resumable.js";
+
+/** Which names are taken in the folders that uploads go to. @type {Map<string, Promise<Set<string>>>} */
+const known = new Map();
+
+/** Have a folder be looked at, and where it must be made, anew. @param {string} folder */
+export const forget = (folder) => known.delete(folder);
+
+/**
+ * Percent-encode a path as the server does in its links.
+ *
+ * @param {string} path
+ */
+export function encoded(path) {
+  const code = (/** @type {string} */ mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`;
+  return encodeURIComponent(path)
+    .replace(/[!'()*]/g, code)
+    .replaceAll("%2F", "/");
+}
+
+/**
+ * Have a folder be there.
+ *
+ * @param {string} base the page's folder, percent-encoded
+ * @param {string} folder the same or one below
+ * @returns {Promise<Set<string>>} the names that are taken in it, as far as they are known
+ * @throws {Refusal}
+ */
+export async function namesIn(base, folder) {
+  if (folder === base) {
+    return new Set(listing?.items.map(({ name }) => name));
+  }
+  const names = known.get(folder) ?? made(base, folder);
+  known.set(folder, names);
+  names.catch(() => forget(folder));
+  return names;
+}
+
+/**
+ * @param {string} base
+ * @param {string} folder
+ */
+async function made(base, folder) {
+  await namesIn(base, folder.replace(/[^/]+\/$/, ""));
+  const names = /** @type {Set<string>} */ (new Set());
+  try {
+    const { signal } = new AbortController();
+    await insist(() => call("folder", `path=${folder}`), { backoff: new Backoff(), rest }, signal);
+  } catch (error) {
+    if (!(error instanceof Refusal && error.code === "exists")) {
+      throw error;
+    }
+    for (let cursor = ""; cursor !== null; ) {
+      const address = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
+      const answer = await fetch(address, { headers: { Accept: "application/json" } });
+      const { entries = [], next = null } = answer.ok ? await answer.json() : {};
+      for (const { name } of entries) {
+        names.add(name);
+      }
+      cursor = next;
+    }
+  }
+  return names;
+}
