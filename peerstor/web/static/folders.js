@@ -31,14 +31,15 @@ export function encoded(path) {
  * @returns {Promise<Set<string>>} the names that are taken in it, as far as they are known
  * @throws {Refusal}
  */
-export async function namesIn(base, folder) {
-  if (folder === base) {
-    return new Set(listing?.items.map(({ name }) => name));
-  }
-  const names = known.get(folder) ?? made(base, folder);
+export function namesIn(base, folder) {
+  const names = known.get(folder) ?? (folder === base ? listed() : made(base, folder));
   known.set(folder, names);
   names.catch(() => forget(folder));
   return names;
+}
+
+async function listed() {
+  return new Set(listing?.items.map(({ name }) => name));
 }
 
 /**
@@ -46,24 +47,27 @@ export async function namesIn(base, folder) {
  * @param {string} folder
  */
 async function made(base, folder) {
-  await namesIn(base, folder.replace(/[^/]+\/$/, ""));
+  const [above = "", name = ""] = /^(.*\/)([^/]+)\/$/.exec(folder)?.slice(1) ?? [];
   const names = /** @type {Set<string>} */ (new Set());
-  try {
-    const { signal } = new AbortController();
-    await insist(() => call("folder", `path=${folder}`), { backoff: new Backoff(), rest }, signal);
-  } catch (error) {
-    if (!(error instanceof Refusal && error.code === "exists")) {
-      throw error;
-    }
-    for (let cursor = ""; cursor !== null; ) {
-      const address = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
-      const answer = await fetch(address, { headers: { Accept: "application/json" } });
-      const { entries = [], next = null } = answer.ok ? await answer.json() : {};
-      for (const { name } of entries) {
-        names.add(name);
+  if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
+    try {
+      const { signal } = new AbortController();
+      await insist(() => call("folder", `path=${folder}`), { backoff: new Backoff(), rest }, signal);
+      return names;
+    } catch (error) {
+      if (!(error instanceof Refusal && error.code === "exists")) {
+        throw error;
       }
-      cursor = next;
     }
+  }
+  for (let cursor = ""; cursor !== null; ) {
+    const address = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    const { entries = [], next = null } = answer.ok ? await answer.json() : {};
+    for (const entry of entries) {
+      names.add(entry.name);
+    }
+    cursor = next;
   }
   return names;
 }

@@ -8,6 +8,9 @@ import { find } from "./elements.js";
 
 /** @typedef {AsyncIterable<Found> | Iterable<Found>} Source */
 
+/** Milliseconds without word of something dragged over the page after which it is gone: browsers tell in less. */
+const OVER = 800;
+
 /**
  * Take files from wherever they come: buttons, drops anywhere on the page, the clipboard.
  *
@@ -26,15 +29,13 @@ export function takeFiles(take, keep) {
   const { classList } = document.body;
   const brings = (/** @type {Event} */ { target }, /** @type {DataTransfer | null} */ transfer) =>
     transfer?.types.includes("Files") && !(target instanceof HTMLInputElement);
+  let timer = 0;
   addEventListener("dragover", (event) => {
     if (brings(event, event.dataTransfer)) {
       event.preventDefault();
       classList.add("dropping");
-    }
-  });
-  addEventListener("dragleave", ({ relatedTarget }) => {
-    if (relatedTarget === null) {
-      classList.remove("dropping");
+      clearTimeout(timer);
+      timer = window.setTimeout(() => classList.remove("dropping"), OVER);
     }
   });
   addEventListener("drop", (event) => {
@@ -71,7 +72,10 @@ function brought({ items, files }, keep) {
   const those = [...items].filter(({ kind }) => kind === "file");
   for (const item of those) {
     // Only Chromium has these, and only over HTTPS or on the machine itself.
-    /** @type {any} */ (item).getAsFileSystemHandle?.().then(keep, () => {});
+    /** @type {any} */ (item).getAsFileSystemHandle?.().then(
+      (/** @type {FileSystemHandle?} */ handle) => handle && keep(handle),
+      () => {},
+    );
   }
   const entries = those.flatMap((item) => item.webkitGetAsEntry?.() ?? []);
   return entries.length ? each(entries, "") : chosen([...files]);

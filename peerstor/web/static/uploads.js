@@ -71,6 +71,7 @@ export async function takeUploads(section) {
     if (!tally([...all]).moving) {
       clear();
     }
+    forget(base);
     const lot = { answer: "" };
     let taken = 0;
     for await (const found of source) {
