@@ -12,6 +12,9 @@ from peerstor.tree.paths import TreePath, quote_name
 from peerstor.web.links import OWN_NAMES, Links
 from peerstor.web.pages import Pages
 from peerstor.web.rows import rows, seconds
+from peerstor.web.viewing.codes import code_address
+from peerstor.web.viewing.readmes import Readme
+from peerstor.web.viewing.targets import view_address
 from peerstor.web.visitors import Visitor
 from peerstor.web.wanted import HTML, JSON, Sort, Wanted
 
@@ -49,6 +52,14 @@ class View:
     may_share: bool
     may_create: bool
 
+    @property
+    def shows_readme(self) -> bool:
+        """Whether the folder's README stands below it.
+
+        Not in what a share shows: whoever read it there would have downloaded it, uncounted.
+        """
+        return self.wanted.form == HTML and self.wanted.cursor is None and self.links.mount is None
+
     def next_page(self, page: Page) -> str | None:
         """Give the address of the page behind one; None where it is the last."""
         if page.next is None:
@@ -56,9 +67,9 @@ class View:
         return f"{self.links.to(self.path)}{self.wanted.query(cursor=page.next)}"
 
 
-def write(view: View, page: Page, pages: Pages) -> Listed:
+def write(view: View, page: Page, pages: Pages, readme: Readme | None = None) -> Listed:
     """Write a page of a listing. Blocks for as long as that takes: some milliseconds for a thousand entries."""
-    return Listed(_body(view, page, pages), view.next_page(page))
+    return Listed(_body(view, page, pages, readme), view.next_page(page))
 
 
 def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, Any]:
@@ -74,15 +85,15 @@ def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, 
     }
 
 
-def _body(view: View, page: Page, pages: Pages) -> bytes:
+def _body(view: View, page: Page, pages: Pages, readme: Readme | None) -> bytes:
     if view.wanted.form == HTML:
-        return _html(view, page, pages)
+        return _html(view, page, pages, readme)
     if view.wanted.form == JSON:
         return _json(view, page)
     return "".join([f"{href}\n" for href, _ in _linked(view, page)]).encode()
 
 
-def _html(view: View, page: Page, pages: Pages) -> bytes:
+def _html(view: View, page: Page, pages: Pages, readme: Readme | None) -> bytes:
     path, links, wanted = view.path, view.links, view.wanted
     share_page = _share_page(path, links) if view.may_share else None
     page_around = pages.render(
@@ -98,9 +109,18 @@ def _html(view: View, page: Page, pages: Pages) -> bytes:
         first_page=wanted.query(),
         next_page=wanted.query(cursor=page.next) if page.next else None,
         **uploading(path, links, may_create=view.may_create),
+        **_looking(path, links, readme),
     )
     before, _, behind = page_around.partition(_ROWS.encode())
     return b"".join((before, rows(_linked(view, page), share_page=share_page).encode(), behind))
+
+
+def _looking(path: TreePath, links: Links, readme: Readme | None) -> dict[str, Any]:
+    """Give what the template asks for to look at files; a view of a part of the tree has no pages for that."""
+    if links.mount is not None:
+        return {"previews": False, "readme": None, "code": None}
+    view = None if readme is None else view_address(links, path.child(readme.name))
+    return {"previews": True, "readme": readme, "readme_view": view, "code": code_address(links, path)}
 
 
 class _Item(Struct, frozen=True, gc=False):

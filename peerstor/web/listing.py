@@ -11,12 +11,13 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.watches import Since, Watches
 from peerstor.web.guard import Admission
-from peerstor.web.headers import set_page_headers
+from peerstor.web.headers import allow_previews, set_page_headers
 from peerstor.web.kept import Again, Kept, KeptListings
 from peerstor.web.links import Links
 from peerstor.web.listed import Listed, View, uploading, write
 from peerstor.web.pages import Pages
 from peerstor.web.repeating import may_repeat
+from peerstor.web.viewing.readmes import Readmes, readme_of, with_readme
 from peerstor.web.wanted import HTML, JSON, Wanted
 
 
@@ -24,7 +25,13 @@ class Listings:
     """Lists folders. Walking and rendering both run in a thread."""
 
     def __init__(
-        self, *, sandbox: Sandbox, threads: IThreads, pages: Pages, kept: KeptListings | None = None
+        self,
+        *,
+        sandbox: Sandbox,
+        threads: IThreads,
+        pages: Pages,
+        readmes: Readmes,
+        kept: KeptListings | None = None,
     ) -> None:
         """List what the sandbox shows.
 
@@ -33,6 +40,7 @@ class Listings:
         self._sandbox = sandbox
         self._threads = threads
         self._pages = pages
+        self._readmes = readmes
         self._kept = kept
         # Who waits for a folder that is just being read for somebody else.
         self._waiting: dict[View, list[Deferred[None]]] = {}
@@ -55,6 +63,8 @@ class Listings:
         request.responseHeaders.addRawHeader(b"vary", b"Accept")
         if wanted.form == HTML:
             set_page_headers(request)
+            if links.mount is None:
+                allow_previews(request)
         elif wanted.form == JSON:
             request.setHeader(b"content-type", b"application/json")
         else:
@@ -142,9 +152,13 @@ class Listings:
                 limit=wanted.limit,
                 cursor=wanted.cursor,
             )
-            if watches is not None and since is not None and not watches.settle(since, folder, page):
+            entry = readme_of(self._sandbox, folder, page) if view.shows_readme else None
+            covered = with_readme(page, entry)
+            if watches is not None and since is not None and not watches.settle(since, folder, covered):
                 since = None
-        return write(view, page, self._pages), since
+            # Read when it is watched: what is written to it from now on is heard of.
+            readme = None if entry is None else self._readmes.read(folder, view.path, entry.name, view.links)
+        return write(view, page, self._pages, readme), since
 
     def _check(self, path: TreePath) -> None:
         self._sandbox.folder(path).close()
