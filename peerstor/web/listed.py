@@ -14,7 +14,7 @@ from peerstor.web.pages import Pages
 from peerstor.web.rows import rows, seconds
 from peerstor.web.viewing.codes import code_address
 from peerstor.web.viewing.readmes import Readme
-from peerstor.web.viewing.targets import view_address
+from peerstor.web.viewing.targets import VIEW, view_address
 from peerstor.web.visitors import Visitor
 from peerstor.web.wanted import HTML, JSON, Sort, Wanted
 
@@ -176,7 +176,8 @@ def _linked(view: View, page: Page) -> list[tuple[str, Entry]]:
 def _acts(view: View) -> dict[str, str]:
     """Give the addresses of what whoever looks may do in a folder; with a name behind it, `entry` is an entry's.
 
-    A view of a part of the tree offers none: the pages that do something name things by their whole path.
+    A view of a part of the tree offers none: the pages that do something name things by their whole path. Whoever
+    may only look gets to the page that shows an entry.
     """
     if view.links.mount is not None:
         return {}
@@ -187,7 +188,8 @@ def _acts(view: View) -> dict[str, str]:
         "trash": view.may_change and "trash",
         "entry": (view.may_share or view.may_create or view.may_change) and "entry",
     }
-    return {act: view.links.own(f"/-/{page}?path={folder}") for act, page in pages.items() if page}
+    acts = {act: view.links.own(f"/-/{page}?path={folder}") for act, page in pages.items() if page}
+    return {"entry": view.links.own(VIEW + folder), **acts}
 
 
 def _crumbs(path: TreePath, links: Links) -> list[tuple[str, bytes]]:

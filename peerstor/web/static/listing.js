@@ -20,6 +20,8 @@ export class Listing {
   onRow = () => {};
   /** Called after other entries have come to be shown. */
   onShow = () => {};
+  /** Where it is listed: the page's own address, unless a file is shown over it. */
+  address = globalThis.location?.href;
   #words = "";
   #from = 0;
   #drawn = /** @type {Item[]} */ ([]);
@@ -45,7 +47,7 @@ export class Listing {
 
   /** Take the folder anew, leaving the rest of the page (running uploads, above all) as it is. */
   async refresh() {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
+    const answer = await fetch(this.address, { headers: { Accept: "text/html" }, cache: "no-cache" });
     if (!answer.ok) {
       return;
     }
@@ -139,7 +141,7 @@ export class Listing {
   /** Read all pages from one on. @param {string | undefined} next its address @returns {Promise<Item[]>} */
   async #pages(next) {
     const found = /** @type {Item[]} */ ([]);
-    let address = next ? new URL(next, location.href) : null;
+    let address = next ? new URL(next, this.address) : null;
     while (address) {
       address.searchParams.set("limit", String(LIMIT));
       const answer = await fetch(address, { headers: { Accept: "application/json" } });

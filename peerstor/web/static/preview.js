@@ -1,42 +1,36 @@
 import { BASE } from "./base.js";
 import { find } from "./elements.js";
+import { listing } from "./listing.js";
+import { isFolder } from "./rows.js";
+import { visible } from "./words.js";
 
 const VIEWS = `${BASE}/-/view`;
+const { title } = document;
+const loaded = location.pathname;
 
-/** What is shown over the listing. Stored pages open as such, and all else is as without this script. */
-const SHOWN =
-  /\.(png|avif|bmp|gif|ico|jpe?g|svg|webp|mov|mp[34]|og[agv]|webm|aac|flac|m4a|opus|wav|pdf|txt|log|md|markdown|[ct]sv|jsonl?|ndjson|xml|css|m?[jt]s|[jt]sx|py|sh|[ch]|[ch]pp|cc|java|rs|go|rb|php|pl|lua|kt|swift|sql|toml|ya?ml|ini|cfg|conf|diff|patch|tex|rst)$/i;
-
-/** @type {HTMLDialogElement | null} */
+/** What lies over the listing. @type {HTMLDialogElement | null} */
 let dialog = null;
+/** The address of the page that it shows. */
 let shown = "";
 let latest = 0;
-const title = document.title;
 
 /** @param {string} path of a file @returns {string} the address of the page that shows it */
-function viewOf(path) {
-  return VIEWS + path.slice(BASE.length).replace(/^\/-\/tree(?=\/)/, "");
-}
+const viewOf = (path) => VIEWS + path.slice(BASE.length).replace(/^\/-\/tree(?=\/)/, "");
 
-function isView() {
-  return location.pathname.startsWith(`${VIEWS}/`);
-}
+const isView = () => location.pathname.startsWith(`${VIEWS}/`);
 
 /** @param {MouseEvent | KeyboardEvent} event */
-function isPlain(event) {
-  return !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.defaultPrevented);
-}
-
-function back() {
-  history.back(); // what closes it is `popstate`, as with the browser's own button
-}
+const isPlain = (event) =>
+  !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.defaultPrevented);
 
 function open() {
   const box = document.createElement("dialog");
   box.className = "preview";
-  box.addEventListener("cancel", (event) => {
-    event.preventDefault();
-    back();
+  box.tabIndex = -1; // or a click in it would give the focus to the page below
+  box.addEventListener("close", () => {
+    if (box === dialog) {
+      history.back(); // what takes it away is `popstate`, as with the browser's own button
+    }
   });
   document.body.append(box);
   box.showModal();
@@ -45,22 +39,23 @@ function open() {
 
 function close() {
   latest += 1;
-  dialog?.close();
-  dialog?.remove();
+  const box = dialog;
   dialog = null;
+  box?.close();
+  box?.remove();
   document.title = title;
-  const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("#listing .name a"));
-  [...links].find((link) => viewOf(link.pathname) === shown)?.focus();
+  const index = listing?.shown.findIndex(({ href }) => viewOf(href) === shown) ?? -1;
+  listing?.reveal(index)?.querySelector("a")?.focus();
 }
 
-/** @param {string} address of a page to show over the listing; one that can't be taken is gone to, and says why */
+/** Show a page over the listing; one that can't be had is gone to, and says why. @param {string} address */
 async function show(address) {
   latest += 1;
   const mine = latest;
   dialog ??= open();
   const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
   const text = answer?.ok && !answer.redirected ? await answer.text().catch(() => null) : null;
-  if (mine !== latest) {
+  if (mine !== latest || !dialog) {
     return;
   }
   if (text === null) {
@@ -68,49 +63,76 @@ async function show(address) {
     return;
   }
   const page = new DOMParser().parseFromString(text, "text/html");
-  const button = document.createElement("button");
-  button.textContent = "Close";
-  button.addEventListener("click", back);
+  const held = document.activeElement?.getAttribute("rel");
   shown = address;
   dialog.replaceChildren(...find(page, "main", HTMLElement).childNodes);
-  find(dialog, ".around", HTMLElement).append(button);
   dialog.ariaLabel = find(dialog, "h1", HTMLElement).textContent;
   dialog.scrollTop = 0;
-  button.focus();
   document.title = page.title;
+  const button = find(dialog, ".close", HTMLElement);
+  button.hidden = false;
+  turnAsListed(dialog);
+  const turn = held ? dialog.querySelector(`[rel=${held}]:not([hidden])`) : null;
+  (turn instanceof HTMLElement ? turn : button).focus();
+}
+
+/** Have the links to turn by lead on in the order that the listing has. @param {HTMLDialogElement} box */
+function turnAsListed(box) {
+  const files = listing?.shown.filter((item) => !isFolder(item)) ?? [];
+  const at = files.findIndex(({ href }) => viewOf(href) === shown);
+  for (const [rel, item] of at < 0 ? [] : Object.entries({ prev: files[at - 1], next: files[at + 1] })) {
+    const link = find(box, `.around [rel=${rel}]`, HTMLAnchorElement);
+    link.hidden = !item;
+    link.href = item ? viewOf(item.href) : "";
+    find(link, "bdi", HTMLElement).textContent = visible(item?.name ?? "");
+  }
 }
 
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a") : null;
+  if (event.target instanceof Element && event.target.matches(".preview .close")) {
+    dialog?.close();
+  }
   if (!link || event.button || !isPlain(event)) {
     return;
   }
-  const address = viewOf(link.pathname);
-  if (link.matches("#listing .name a") && SHOWN.test(link.pathname)) {
-    event.preventDefault();
-    history.pushState(null, "", address);
-    show(address);
-  } else if (dialog && link.matches("[rel=prev], [rel=next]")) {
-    event.preventDefault();
+  const within = dialog?.contains(link);
+  if (link.matches("#listing .name a:not(.folder)")) {
+    history.pushState(null, "", viewOf(link.pathname));
+    show(location.pathname);
+  } else if (within && link.matches(".around [rel]")) {
     history.replaceState(null, "", link.pathname);
     show(link.pathname);
+  } else if (within && link.hash && link.pathname === shown) {
+    document
+      .querySelector(`.preview [id="${CSS.escape(decodeURIComponent(link.hash.slice(1)))}"]`)
+      ?.scrollIntoView();
+  } else {
+    return;
   }
+  event.preventDefault();
 });
 
 document.addEventListener("keydown", (event) => {
   const turn = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
-  const busy = event.target instanceof Element && event.target.closest("video, audio, pre, input");
+  const busy = event.target instanceof Element && event.target.closest("video, audio, input");
   if (turn && !busy && isPlain(event) && (dialog || isView())) {
-    /** @type {HTMLElement | null} */ ((dialog ?? document).querySelector(`.around [rel=${turn}]`))?.click();
+    /** @type {HTMLElement | null} */ (
+      (dialog ?? document).querySelector(`.around [rel=${turn}]:not([hidden])`)
+    )?.click();
   }
 });
 
-if (document.getElementById("listing")) {
-  globalThis.addEventListener("popstate", () => {
-    if (!isView()) {
-      close();
-    } else if (location.pathname !== shown || !dialog) {
-      show(location.pathname);
+globalThis.addEventListener("popstate", () => {
+  if (!listing) {
+    if (location.pathname !== loaded) {
+      location.reload(); // this page was shown over a listing before it was loaded by itself
     }
-  });
-}
+  } else if (!isView()) {
+    if (dialog) {
+      close();
+    }
+  } else if (location.pathname !== shown || !dialog) {
+    show(location.pathname);
+  }
+});

@@ -16,6 +16,7 @@ from peerstor.web.links import Links
 from peerstor.web.pages import Pages
 from peerstor.web.places import place
 from peerstor.web.routes import Routes
+from peerstor.web.viewing.targets import view_address
 
 PAGE, IMAGE = "/-/qr", "/-/qr.svg"
 
@@ -62,7 +63,7 @@ class CodesFace:
             visitor=admission.visitor,
             name=path.name,
             address=address,
-            here=self._links.to(path),
+            here=self._seen_at(path),
             image=code_address(self._links, path, IMAGE),
         )
         request.setHeader(b"content-length", b"%d" % len(body))
@@ -78,10 +79,14 @@ class CodesFace:
 
     def _address(self, request: StreamingRequest, path: TreePath) -> str:
         """Give the address that the visitor came by; raises BadRequest where no code holds it."""
-        address = absolute(request, self._links.to(path))
+        address = absolute(request, self._seen_at(path))
         if len(address) > LONGEST:
             raise BadRequest("This address is too long for a QR code.")
         return address
+
+    def _seen_at(self, path: TreePath) -> str:
+        """Give the address of the page that shows something: of a folder its listing."""
+        return self._links.to(path) if path.slash else view_address(self._links, path)
 
 
 def _drawn(address: str) -> bytes:

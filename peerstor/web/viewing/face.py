@@ -14,6 +14,7 @@ from peerstor.web.headers import allow_previews, set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.pages import Pages
 from peerstor.web.routes import Routes
+from peerstor.web.viewing.codes import code_address
 from peerstor.web.viewing.content import Contents
 from peerstor.web.viewing.targets import VIEW, view_address
 
@@ -84,6 +85,7 @@ class ViewFace:
             name=path.name,
             folder=(self._links.to(parent), parent.name) if sees_folder else None,
             address=address,
+            code=code_address(self._links, path),
             shown=shown,
             size=human_size(shown.size),
             modified=time_shown(shown.mtime),

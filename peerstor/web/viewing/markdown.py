@@ -25,8 +25,11 @@ if TYPE_CHECKING:  # imported when the first document is shown: they take 7 MiB
 LONGEST = 32 * 1024
 """Characters of a paragraph or a block of code: what a longer one takes grows with the square of its length."""
 
-DEEPEST = 100
-"""Elements within each other."""
+DEEPEST = 60
+"""Elements within each other: where people stop, and long before whatever reads HTML does."""
+
+FURTHER = 80
+"""How deep the parser goes, which leaves out what lies deeper: far enough that nothing is left out unseen."""
 
 ADDRESSES = 1 << 20
 """Characters of all links together: one definition may be used a hundred thousand times."""
@@ -109,7 +112,7 @@ def _inline(state: Any) -> None:
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": FURTHER}).enable(["table", "strikethrough"])
     # Asked at each line, also within what may be interrupted by another block.
     interrupting: Any = {"alt": ["paragraph", "reference", "blockquote", "list", "table"]}
     parser.block.ruler.before("table", "budget", _step, interrupting)

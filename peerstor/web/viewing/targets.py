@@ -1,7 +1,7 @@
 """Where the links and images of a stored document lead, as far as they may."""
 
 import re
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from attrs import frozen
 
@@ -47,7 +47,7 @@ class Targets:
         if _OUTSIDE.match(target):
             return target
         rest, mark, fragment = target.partition("#")
-        anchor = f"#{ANCHOR}{quote(fragment.lower(), safe='%')}" if mark else ""
+        anchor = f"#{ANCHOR}{quote(unquote(fragment).lower(), safe='')}" if mark else ""
         if not rest:
             return anchor or None
         path = self._path(rest)
