@@ -42,7 +42,7 @@ class ManyTest(BrowserCase):
         self.go()
         self.page.wait_for_function(f"() => document.documentElement.scrollHeight > {COUNT * 30}")
         self.assertLess(self.page.locator("tbody tr").count(), 200)
-        self.assertLess(self.page.evaluate(SCROLL), LONGEST)
+        self.assertLess(min(self.page.evaluate(SCROLL) for _ in range(3)), LONGEST)  # the machine may do other things
         self.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         self.page.get_by_role("link", name=f"file {COUNT - 1:06}.txt", exact=True).wait_for()
         self.assertLess(self.page.locator("tbody tr").count(), 200)
@@ -56,3 +56,6 @@ class ManyTest(BrowserCase):
         self.page.get_by_role("link", name="file 000000.txt", exact=True).focus()
         self.page.keyboard.press("End")
         self.page.wait_for_function(f"() => document.activeElement.textContent === 'file {COUNT - 1:06}.txt'")
+        self.page.keyboard.press("Home")
+        self.page.wait_for_function("() => document.activeElement.textContent === 'file 000000.txt'")
+        self.assertIn("just now", self.page.locator("tbody tr", has_text="file 000001.txt").text_content() or "")

@@ -55,7 +55,7 @@ export class Actions {
         this.#opener.ariaExpanded = String(event.newState === "open");
       }
     });
-    addEventListener("scroll", () => this.#menu.hidePopover(), { passive: true });
+    addEventListener("scroll", () => this.#follow(), { passive: true });
     document.querySelector("#new-folder")?.addEventListener("click", (event) => {
       event.preventDefault();
       this.#newFolder();
@@ -108,6 +108,16 @@ export class Actions {
     this.#menu.showPopover();
     this.#lay(more.getBoundingClientRect());
     find(this.#menu, "a", HTMLElement).focus();
+  }
+
+  /** Stay with the button, while it is to be seen. */
+  #follow() {
+    const at = this.#opener?.getBoundingClientRect();
+    if (!at?.height || at.bottom < 0 || at.top > innerHeight) {
+      this.#menu.hidePopover();
+    } else if (this.#menu.matches(":popover-open")) {
+      this.#lay(at);
+    }
   }
 
   /** @param {DOMRect} at of the button */

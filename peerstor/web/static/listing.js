@@ -87,7 +87,7 @@ export class Listing {
   /** Have the row of an entry in the table, and in sight. @param {number} index in `shown` */
   reveal(index) {
     const body = this.#body;
-    if (body && this.#windowed && !this.shown[index]?.row) {
+    if (body && this.#windowed && !this.shown[index]?.row?.isConnected) {
       const top = body.getBoundingClientRect().top + scrollY + index * this.#height;
       scrollTo({ top: top - innerHeight / 2, behavior: "instant" });
       this.#draw();
@@ -195,8 +195,9 @@ export class Listing {
       held.focus({ preventScroll: true });
     }
     const kept = new Set(drawn);
-    for (const item of this.#windowed ? this.#drawn : []) {
-      if (!kept.has(item)) {
+    for (const item of this.#drawn) {
+      // Of those that the server wrote, only the row says it all.
+      if (!kept.has(item) && item.mtime !== undefined) {
         item.row = null;
       }
     }

@@ -10,6 +10,9 @@ import { agoInWords, exactly, sizeInWords, visible } from "./words.js";
  * @property {number} [mtime] seconds since the epoch
  */
 
+/** Characters of a name that may not all be seen. */
+const LONG = 60;
+
 /** @param {Item} item */
 export const isFolder = ({ href }) => href.endsWith("/");
 
@@ -72,6 +75,9 @@ export function dress({ name, row }, selectable) {
   const size = row?.cells[1];
   if (size?.title) {
     size.title = `${Number(size.title).toLocaleString("en")} bytes`;
+  }
+  if (row?.cells[0] && name.length > LONG) {
+    row.cells[0].title = name;
   }
   if (selectable) {
     const box = make("input", { type: "checkbox", className: "pick", tabIndex: -1, ariaLabel: `Select ${name}` });
