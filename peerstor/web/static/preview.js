@@ -45,7 +45,8 @@ function close() {
   box?.remove();
   document.title = title;
   const index = listing?.shown.findIndex(({ href }) => viewOf(href) === shown) ?? -1;
-  listing?.reveal(index)?.querySelector("a")?.focus();
+  // Later, since the browser now scrolls to where the page was.
+  requestAnimationFrame(() => listing?.reveal(index)?.querySelector("a")?.focus());
 }
 
 /** Show a page over the listing; one that can't be had is gone to, and says why. @param {string} address */
