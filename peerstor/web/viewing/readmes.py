@@ -67,6 +67,7 @@ class Readmes:
     """Reads READMEs. For threads; each method blocks."""
 
     def __init__(self, *, sandbox: Sandbox, documents: Documents) -> None:
+        """Read what the sandbox has."""
         self._sandbox = sandbox
         self._documents = documents
 
