@@ -220,6 +220,11 @@ def _mtime_of(found: os.stat_result) -> int:
     return found.st_mtime_ns
 
 
+def name_order(name: bytes) -> str:
+    """Give the text by which names are ordered: casefolded, and then by their bytes."""
+    return _key_of(0, name)[1]
+
+
 def _key_of(value: int, name: bytes) -> _Key:
     # No name holds NUL, which comes before everything else; latin-1 keeps the order of the bytes.
     folded = name.decode("utf-8", "surrogateescape").casefold()

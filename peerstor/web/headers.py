@@ -14,6 +14,9 @@ PAGE_POLICY = (
     b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+PREVIEWS = b"; media-src 'self'; frame-src 'self'"
+"""What pages may show beside that which show stored files: each of those has a policy of its own."""
+
 _POWERS = (
     "accelerometer", "camera", "display-capture", "encrypted-media", "geolocation", "gyroscope",
     "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "otp-credentials", "payment",
@@ -47,6 +50,11 @@ def set_page_headers(request: StreamingRequest) -> None:
     request.setHeader(b"permissions-policy", PERMISSIONS)
     if request.secure:  # a browser takes it from nobody else, and says so
         request.setHeader(b"cross-origin-opener-policy", b"same-origin")
+
+
+def allow_previews(request: StreamingRequest) -> None:
+    """Let a page of our own play stored sounds and videos, and show stored PDFs, all of them from here."""
+    request.setHeader(b"content-security-policy", PAGE_POLICY + PREVIEWS)
 
 
 def set_privacy_headers(request: StreamingRequest, principal: Principal) -> None:

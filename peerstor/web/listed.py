@@ -13,6 +13,9 @@ from peerstor.tree.paths import TreePath, quote_name
 from peerstor.web.links import OWN_NAMES, Links
 from peerstor.web.pages import Pages
 from peerstor.web.rows import rows, seconds
+from peerstor.web.viewing.codes import code_address
+from peerstor.web.viewing.readmes import Readme
+from peerstor.web.viewing.targets import VIEW, view_address
 from peerstor.web.visitors import Visitor
 from peerstor.web.wanted import HTML, JSON, Sort, Wanted
 
@@ -53,6 +56,14 @@ class View:
     may_create: bool
     may_change: bool
 
+    @property
+    def shows_readme(self) -> bool:
+        """Whether the folder's README stands below it.
+
+        Not in what a share shows: whoever read it there would have downloaded it, uncounted.
+        """
+        return self.wanted.form == HTML and self.wanted.cursor is None and self.links.mount is None
+
     def next_page(self, page: Page) -> str | None:
         """Give the address of the page behind one; None where it is the last."""
         if page.next is None:
@@ -60,12 +71,13 @@ class View:
         return f"{self.links.to(self.path)}{self.wanted.query(cursor=page.next)}"
 
 
-def write(view: View, page: Page, pages: Pages, version: str) -> Listed:
+def write(view: View, page: Page, pages: Pages, *, version: str, readme: Readme | None = None) -> Listed:
     """Write a page of a listing. Blocks for as long as that takes: some milliseconds for a thousand entries.
 
     :param version: of the folder, from before it was read.
+    :param readme: what stands below the entries on the page.
     """
-    return Listed(_body(view, page, pages, version), view.next_page(page))
+    return Listed(_body(view, page, pages, version, readme), view.next_page(page))
 
 
 def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, Any]:
@@ -81,15 +93,15 @@ def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, 
     }
 
 
-def _body(view: View, page: Page, pages: Pages, version: str) -> bytes:
+def _body(view: View, page: Page, pages: Pages, version: str, readme: Readme | None) -> bytes:
     if view.wanted.form == HTML:
-        return _html(view, page, pages, version)
+        return _html(view, page, pages, version, readme)
     if view.wanted.form == JSON:
         return _json(view, page)
     return "".join([f"{href}\n" for href, _ in _linked(view, page)]).encode()
 
 
-def _html(view: View, page: Page, pages: Pages, version: str) -> bytes:
+def _html(view: View, page: Page, pages: Pages, version: str, readme: Readme | None) -> bytes:
     path, links, wanted = view.path, view.links, view.wanted
     acts = _acts(view)
     page_around = pages.render(
@@ -109,10 +121,19 @@ def _html(view: View, page: Page, pages: Pages, version: str) -> bytes:
         first_page=wanted.query(),
         next_page=wanted.query(cursor=page.next) if page.next else None,
         **uploading(path, links, may_create=view.may_create),
+        **_looking(path, links, readme),
     )
     before, _, behind = page_around.partition(_ROWS.encode())
     listed = rows(_linked(view, page), pages.texts_in(view.language), entry_page=acts.get("entry"))
     return b"".join((before, listed.encode(), behind))
+
+
+def _looking(path: TreePath, links: Links, readme: Readme | None) -> dict[str, Any]:
+    """Give what the template asks for to look at files; a view of a part of the tree has no pages for that."""
+    if links.mount is not None:
+        return {"previews": False, "readme": None, "code": None}
+    view = None if readme is None else view_address(links, path.child(readme.name))
+    return {"previews": True, "readme": readme, "readme_view": view, "code": code_address(links, path)}
 
 
 class _Item(Struct, frozen=True, gc=False):
@@ -165,7 +186,8 @@ def _linked(view: View, page: Page) -> list[tuple[str, Entry]]:
 def _acts(view: View) -> dict[str, str]:
     """Give the addresses of what whoever looks may do in a folder; with a name behind it, `entry` is an entry's.
 
-    A view of a part of the tree offers none: the pages that do something name things by their whole path.
+    A view of a part of the tree offers none: the pages that do something name things by their whole path. Whoever
+    may only look gets to the page that shows an entry.
     """
     if view.links.mount is not None:
         return {}
@@ -176,7 +198,8 @@ def _acts(view: View) -> dict[str, str]:
         "trash": view.may_change and "trash",
         "entry": (view.may_share or view.may_create or view.may_change) and "entry",
     }
-    return {act: view.links.own(f"/-/{page}?path={folder}") for act, page in pages.items() if page}
+    acts = {act: view.links.own(f"/-/{page}?path={folder}") for act, page in pages.items() if page}
+    return {"entry": view.links.own(VIEW + folder), **acts}
 
 
 def _crumbs(path: TreePath, links: Links) -> list[tuple[str, bytes]]:

@@ -12,12 +12,14 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.watches import Since, Watches
 from peerstor.web.guard import Admission
+from peerstor.web.headers import allow_previews
 from peerstor.web.kept import Again, Kept, KeptListings
 from peerstor.web.links import Links
 from peerstor.web.listed import Listed, View, uploading, write
 from peerstor.web.pages import Pages
 from peerstor.web.repeating import may_repeat
 from peerstor.web.texts.languages import ENGLISH
+from peerstor.web.viewing.readmes import Readmes, readme_of, with_readme
 from peerstor.web.wanted import HTML, JSON, Wanted
 
 
@@ -25,7 +27,13 @@ class Listings:
     """Lists folders. Walking and rendering both run in a thread."""
 
     def __init__(
-        self, *, sandbox: Sandbox, threads: IThreads, pages: Pages, kept: KeptListings | None = None
+        self,
+        *,
+        sandbox: Sandbox,
+        threads: IThreads,
+        pages: Pages,
+        readmes: Readmes,
+        kept: KeptListings | None = None,
     ) -> None:
         """List what the sandbox shows.
 
@@ -34,6 +42,7 @@ class Listings:
         self._sandbox = sandbox
         self._threads = threads
         self._pages = pages
+        self._readmes = readmes
         self._kept = kept
         # Who waits for a folder that is just being read for somebody else.
         self._waiting: dict[View, list[Deferred[None]]] = {}
@@ -57,6 +66,8 @@ class Listings:
         language = ENGLISH  # that is what machines are told
         if wanted.form == HTML:
             language = self._pages.head(request).language
+            if links.mount is None:
+                allow_previews(request)
         elif wanted.form == JSON:
             request.setHeader(b"content-type", b"application/json")
         else:
@@ -144,9 +155,13 @@ class Listings:
                 limit=wanted.limit,
                 cursor=wanted.cursor,
             )
-            if watches is not None and since is not None and not watches.settle(since, folder, page):
+            entry = readme_of(self._sandbox, folder, page) if view.shows_readme else None
+            covered = with_readme(page, entry)
+            if watches is not None and since is not None and not watches.settle(since, folder, covered):
                 since = None
-        return write(view, page, self._pages, version_of(folder.stat)), since
+            # Read when it is watched: what is written to it from now on is heard of.
+            readme = None if entry is None else self._readmes.read(folder, view.path, entry.name, view.links)
+        return write(view, page, self._pages, version=version_of(folder.stat), readme=readme), since
 
     def _check(self, path: TreePath) -> None:
         self._sandbox.folder(path).close()

@@ -55,6 +55,9 @@ from peerstor.web.trashface import TrashFace
 from peerstor.web.tree import TreeFace
 from peerstor.web.uploadcalls import UploadCalls
 from peerstor.web.uploads import UploadsFace
+from peerstor.web.viewing.documents import Documents
+from peerstor.web.viewing.readmes import Readmes
+from peerstor.web.viewing.site import build_views
 
 # The plumbing knows nothing of our seams; here the two meet.
 classImplements(BodyStream, IByteSource)
@@ -138,7 +141,9 @@ def build_root(
         counts=counts,
     )
     kept = KeptListings(sandbox=sandbox, clock=clock) if settings.fast_lanes else None
-    listings = Listings(sandbox=sandbox, threads=lists, pages=pages, kept=kept)
+    documents = Documents()
+    readmes = Readmes(sandbox=sandbox, documents=documents)
+    listings = Listings(sandbox=sandbox, threads=lists, pages=pages, readmes=readmes, kept=kept)
     archives = Archives(sandbox=sandbox, threads=archivers, clock=clock, counts=counts)
     forms = Forms(engine=engine, errors=errors, pages=pages)
     tree = TreeFace(
@@ -206,6 +211,16 @@ def build_root(
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     archived = ArchivesFace(guard=guard, errors=errors, cors=cors, archives=archives)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
+    views = build_views(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        pages=pages,
+        sandbox=sandbox,
+        documents=documents,
+        threads=lists,
+    )
     pulse = Pulse(look=look_at(sandbox), threads=reads, clock=clock)
     health = HealthFace(guard=guard, errors=errors, cors=cors, pulse=pulse)
     metrics = MetricsFace(
@@ -270,9 +285,10 @@ def build_root(
             b"/-/static/": assets.routes.resource(assets),
             b"/-/login": login.routes.resource(login),
             b"/-/logout": login.routes.resource(login),
+            **views.own,
             **shares.own,
         },
-        raw=shares.raw,
+        raw={**shares.raw, **views.raw},
         https=HttpsOnly(clock=clock) if settings.https else None,
         hsts=settings.hsts,
     )

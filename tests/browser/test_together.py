@@ -100,9 +100,10 @@ class TogetherTest(SlowCase):
         self.strait.fail()
         expect(self.summary).to_contain_text("The connection is lost. Trying again… Leave this page open.")
         expect(self.card("b.bin")).to_contain_text("The connection is lost")
-        self.assertEqual([each for each in heard(self.page) if "lost" in each], [
-            "The connection is lost. Trying again… Leave this page open."
-        ])
+        self.assertEqual(
+            [each for each in heard(self.page) if "lost" in each],
+            ["The connection is lost. Trying again… Leave this page open."],
+        )
         self.speed_up()
         self.strait.mend()
         self.wait_all()
@@ -120,5 +121,3 @@ class TogetherTest(SlowCase):
             route.fulfill(status=507, content_type="application/json", body=json.dumps(told))
         else:
             route.continue_()
-
-

@@ -16,6 +16,8 @@ NOT_AT_START = (
     "cryptography",
     "http_sf",
     "jinja2",
+    "markdown_it",
+    "nh3",
     "peerstor.commands",
     "prometheus_client",
     "segno",

@@ -64,6 +64,9 @@ class LargeFolderTests(ServerCase):
                 self.page(api, **parameters)
             self.assertEqual(api.call("GET", "/many/", headers={"Accept": "text/html"}).status, 200)
             self.assertEqual(api.call("HEAD", "/many/").status, 200)
+            # The page of one file, which looks for those beside it.
+            for number in range(5):
+                self.assertEqual(api.call("GET", f"/-/view/many/entry%20{number:06}.txt").status, 200)
         p99 = prober.percentile(0.99)
         self.measured(
             f"all pages in {seconds:.1f} s; {len(prober.times)} small GETs beside, p99 {p99 * 1000:.0f} ms, slowest"

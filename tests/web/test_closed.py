@@ -41,6 +41,7 @@ PATHS = (
     *(f"/api/upload/complete?name={NAME}&size={SIZE}", f"/api/upload/chunk?name={NAME}&offset=0"),
     *("/api/archive?format=zip", f"/api/archive?dir=/{FOLDER}&format=tar"),
     *(f"/api/events?path=/{FOLDER}/", f"/api/events?path=/{NAME}", "/api/events?path=/", "/api/me", "/-/me"),
+    *(f"/-/view/{NAME}", f"/-/view/{FOLDER}/", f"/-/qr?path=/{NAME}", f"/-/qr.svg?path=/{FOLDER}/"),
     *(f"/api/upload/abandon?name={NAME}", "/api/shares", "/api/", "/api", "/-/", "/-", "/-/shares"),
     *(
         "/?sort=size&order=desc",

@@ -70,7 +70,7 @@ class Traversal(SynchronousTestCase):
     def test_reading(self) -> None:
         """By `/` and by `/-/tree/`, in each spelling: absent or no path at all, and the length isn't told either."""
         for path in spellings():
-            for prefix in (b"/", b"/-/tree/", b"//", b"http://localhost/"):
+            for prefix in (b"/", b"/-/tree/", b"//", b"http://localhost/", b"/-/view/"):
                 for method in ("GET", "HEAD"):
                     target = prefix + path
                     answer = self.house.ask(method, target)

@@ -14,6 +14,8 @@ from peerstor.web.guard import Admission
 from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.pages import Pages
+from peerstor.web.viewing.documents import Documents
+from peerstor.web.viewing.readmes import Readmes
 from peerstor.web.visitors import Visitor
 from tests.fakes import ImmediateThreads
 from tests.http.wire import Plain
@@ -31,7 +33,10 @@ class Views(SynchronousTestCase):
         self.house.put_file(SECRET.decode() + "/shown/api/file.txt")
         self.links = Links("/sub").rooted(MOUNT, (SECRET, b"shown"))
         self.listings = Listings(
-            sandbox=self.house.sandbox, threads=ImmediateThreads(), pages=Pages(links=Links("/sub"))
+            sandbox=self.house.sandbox,
+            threads=ImmediateThreads(),
+            pages=Pages(links=Links("/sub")),
+            readmes=Readmes(sandbox=self.house.sandbox, documents=Documents()),
         )
 
     def listing(self, *names: bytes, accept: str) -> tuple[dict[str, str], str]:

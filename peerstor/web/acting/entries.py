@@ -16,6 +16,7 @@ from peerstor.web.errors import Errors
 from peerstor.web.guard import Admission, Guard
 from peerstor.web.places import place
 from peerstor.web.routes import Routes
+from peerstor.web.viewing.targets import view_address
 
 PAGE, RENAME, DELETE = "/-/entry", "/-/rename", "/-/delete"
 
@@ -60,6 +61,7 @@ class EntryFace:
             rename=self._deeds.address(RENAME, path),
             move=self._deeds.address("/-/move", path),
             delete=self._deeds.address(DELETE, path),
+            view=None if path.slash else view_address(links, path),
             share=self._deeds.address("/-/shares", path) if admission.may(Right.SHARE) else None,
             up=links.to(path.parent) if principal.may(Right.READ, path.parent.parts) else None,
         )

@@ -9,6 +9,7 @@ from peerstor.access.rights import Right
 from peerstor.access.shares.share import Delivery, Share
 from peerstor.http.request import StreamingRequest
 from peerstor.tree.paths import TreePath
+from peerstor.web.absolute import absolute
 from peerstor.web.bodies import object_of
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
@@ -99,14 +100,6 @@ class ShareApiFace:
             "bytes": share.bytes,
             "note": share.note,
         }
-
-
-def absolute(request: StreamingRequest, address: str) -> str:
-    """Give an address with scheme and host as the client sees them; without where it told no host."""
-    if request.authority is None:
-        return address
-    scheme = "https" if request.secure else "http"
-    return f"{scheme}://{request.authority.decode('ascii', 'replace')}{address}"
 
 
 def moment(seconds: float) -> str:

@@ -8,6 +8,7 @@ from peerstor.access.shares.share import Mode, Share
 from peerstor.http.request import StreamingRequest
 from peerstor.sentences import Sentence
 from peerstor.tree.paths import TreePath, quote_name
+from peerstor.web.absolute import absolute
 from peerstor.web.bodies import fields_of
 from peerstor.web.cors import Cors
 from peerstor.web.display import human_size, time_shown
@@ -18,7 +19,6 @@ from peerstor.web.pages import Pages
 from peerstor.web.parameters import number, text
 from peerstor.web.redirects import see_other
 from peerstor.web.routes import Routes
-from peerstor.web.shares.api import absolute
 from peerstor.web.shares.fields import CHANGEABLE, FIELDS, wish_of
 from peerstor.web.shares.forms import ENDS, KEEP, changing, making, megabytes
 from peerstor.web.shares.guard import UNSTORED

@@ -34,6 +34,7 @@ export async function browse() {
   const order = storage()?.getItem(ORDER) ?? "?";
   if (!location.search && order !== "?") {
     history.replaceState(null, "", order);
+    list.address = location.href;
     await list.refresh();
   } else {
     await list.start();

@@ -1,9 +1,5 @@
 import { CALLS, place, words } from "./endpoint.js";
-<<<<<<< HEAD
-import { answered, t } from "./texts.js";
-=======
 import { refusalInWords } from "./words.js";
->>>>>>> state
 
 /** @import { Answer, Send } from "./transport.js" */
 
@@ -15,14 +11,7 @@ const SILENCE_WHILE_STORING = 600;
 export class Refusal extends Error {
   /** @param {Answer} answer */
   constructor({ status, retryAfter, told }) {
-<<<<<<< HEAD
-    const { message } = told;
-    super(
-      typeof message === "string" ? answered(message) : t("The server answered with status {status}.", { status }),
-    );
-=======
     super(refusalInWords(told, status));
->>>>>>> state
     this.status = status;
     this.retryAfter = retryAfter;
     /** Machine-readable reason; empty where a proxy answered. */

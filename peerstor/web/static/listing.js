@@ -1,10 +1,7 @@
 import { announce, find } from "./elements.js";
 import { dress, itemOf, rowOf } from "./rows.js";
-<<<<<<< HEAD
-import { t } from "./texts.js";
-=======
 import { state } from "./state.js";
->>>>>>> state
+import { t } from "./texts.js";
 
 /** @import { Item } from "./rows.js" */
 
@@ -27,6 +24,8 @@ export class Listing {
   onShow = () => {};
   /** Ends when what is under way has ended. */
   refreshing = Promise.resolve();
+  /** Where it is listed: the page's own address, unless a file is shown over it. */
+  address = globalThis.location?.href;
   #words = "";
   #from = 0;
   #drawn = /** @type {Item[]} */ ([]);
@@ -60,7 +59,7 @@ export class Listing {
   }
 
   async #renew() {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
+    const answer = await fetch(this.address, { headers: { Accept: "text/html" }, cache: "no-cache" });
     if (answer.status === 401 || answer.redirected) {
       state(401);
     }
@@ -180,7 +179,7 @@ export class Listing {
   /** Read all pages from one on. @param {string | undefined} next its address @returns {Promise<Item[]>} */
   async #pages(next) {
     const found = /** @type {Item[]} */ ([]);
-    let address = next ? new URL(next, location.href) : null;
+    let address = next ? new URL(next, this.address) : null;
     while (address) {
       address.searchParams.set("limit", String(LIMIT));
       const answer = await fetch(address, { headers: { Accept: "application/json" } });

@@ -139,7 +139,9 @@ export class Selection {
   #pressed(event) {
     const { key, target } = event;
     const inside =
-      target instanceof Element && (target === document.body || this.#listing.section.contains(target));
+      target instanceof Element &&
+      (target === document.body || this.#listing.section.contains(target)) &&
+      !document.querySelector("dialog[open]");
     const typing = target instanceof HTMLInputElement && target.type !== "checkbox";
     if (inside && !typing && !event.altKey && this.#take(key, event)) {
       event.preventDefault();

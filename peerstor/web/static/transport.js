@@ -1,8 +1,5 @@
-<<<<<<< HEAD
-import { t } from "./texts.js";
-=======
 import { state } from "./state.js";
->>>>>>> state
+import { t } from "./texts.js";
 
 /**
  * @typedef {object} Question
@@ -54,14 +51,10 @@ export function send({ method, url, signal, silence, body, onProgress }) {
       if (signal.aborted) {
         reject(signal.reason);
       } else if (request.status === 0) {
-<<<<<<< HEAD
-        reject(new ConnectionLost(t("No answer came.")));
-=======
         const away = navigator.onLine
-          ? "The server doesn’t answer. Try again."
-          : "You are offline. Try again later.";
+          ? t("The server doesn’t answer. Try again.")
+          : t("You are offline. Try again later.");
         reject(new ConnectionLost(away));
->>>>>>> state
       } else {
         const told = objectOf(request.responseText);
         if (told.error === "login_needed") {

@@ -1,3 +1,5 @@
+import { answered, t } from "./texts.js";
+
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 
 /** Not among them: joiners and selectors that emoji and many scripts are spelled with. */
@@ -98,4 +100,5 @@ const WAYS_OUT = {
  * @param {number} status
  */
 export const refusalInWords = ({ message, error }, status) =>
-  (message ?? `The server answered with status ${status}.`) + (WAYS_OUT[String(error)] ?? "");
+  (typeof message === "string" ? answered(message) : t("The server answered with status {status}.", { status })) +
+  (WAYS_OUT[String(error)] ?? "");
