@@ -42,6 +42,7 @@ from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
 from peerstor.web.metrics import MetricsFace, MetricsGuard
+from peerstor.web.openapi.face import OpenApiFace
 from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
@@ -173,6 +174,7 @@ def build_root(
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     archived = ArchivesFace(guard=guard, errors=errors, cors=cors, archives=archives)
+    described = OpenApiFace(guard=guard, errors=errors, cors=cors, links=links, access=authentication)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
     pulse = Pulse(look=look_at(sandbox), threads=reads, clock=clock)
     health = HealthFace(guard=guard, errors=errors, cors=cors, pulse=pulse)
@@ -228,6 +230,7 @@ def build_root(
             ),
             b"/api/trash": trash.routes.resource(trash),
             b"/api/archive": archived.routes.resource(archived),
+            b"/api/openapi.json": described.routes.resource(described),
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

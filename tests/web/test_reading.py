@@ -504,7 +504,8 @@ class Surface(Reading):
         house = House(anonymous="none")
         self.addCleanup(house.close)
         for target, methods in (
-            ("/", {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}),
+            ("/", {"GET", "HEAD", "POST", "OPTIONS"}),
+            ("/nothing/at/all/", {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}),
             ("/nothing/at/all", {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}),
             ("/api/upload/offset", {"GET", "HEAD", "OPTIONS"}),
             ("/api/upload/chunk", {"POST", "OPTIONS"}),
