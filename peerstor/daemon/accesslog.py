@@ -21,8 +21,8 @@ MOST_WAITING = 100_000
 # Parameters whose values tell no secret. Whatever else a URL carries may be one.
 HARMLESS = frozenset(
     (
-        *(b"dir", b"name", b"offset", b"size", b"sort", b"order", b"limit", b"cursor"),
-        *(b"path", b"from", b"to", b"conflict", b"parents", b"id", b"archive", b"format"),
+        *(b"dir", b"name", b"offset", b"size", b"sort", b"order", b"limit", b"cursor", b"archive", b"format"),
+        *(b"path", b"from", b"to", b"conflict", b"parents", b"id", b"into"),
     )
 )
 

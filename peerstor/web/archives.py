@@ -3,7 +3,7 @@
 from peerstor.access.rights import Right
 from peerstor.http.request import StreamingRequest
 from peerstor.tree.paths import TreePath
-from peerstor.web.archiving import Archives, Wish, checked, known_form
+from peerstor.web.archiving import Archives, Mark, Wish, checked, known_form
 from peerstor.web.bodies import values_of
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
@@ -39,5 +39,5 @@ class ArchivesFace:
         form = known_form("format", required(request, b"format"))
         with self._archives.turn(request):
             names = await values_of(request, b"name", at_most=NAMES_AT_MOST, size=BODY_AT_MOST)
-            await self._archives.send(request, admission.path, Wish(form, checked(names)))
+            await self._archives.send(request, admission.path, Wish(form, checked(names)), Mark())
         return b""

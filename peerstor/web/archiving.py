@@ -77,6 +77,34 @@ def checked(names: Collection[bytes]) -> tuple[bytes, ...]:
     return tuple(names)
 
 
+class Mark:
+    """Takes note of where in an archive the first file begins that isn't empty.
+
+    Whoever counts downloads counts what was sent of that one. Written in threads; read it when all is over.
+
+    :ivar file: that file; None where the archive didn't come to any.
+    :ivar start: bytes of the archive before the file's own.
+    """
+
+    def __init__(self) -> None:
+        self.file: Met | None = None
+        self.start = 0
+        self._given = 0
+
+    def counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass the bytes of the archive on."""
+        for piece in pieces:
+            self._given += len(piece)
+            yield piece
+
+    def noted(self, met: Met, content: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass the bytes of a file on; the first is asked for when all that comes before it has been given."""
+        for piece in content:
+            if self.file is None:
+                self.file, self.start = met, self._given
+            yield piece
+
+
 class Archives:
     """Sends archives."""
 
@@ -108,12 +136,15 @@ class Archives:
             if not self._under_way[who]:
                 del self._under_way[who]
 
-    async def answer(self, request: StreamingRequest, path: TreePath, wish: Wish) -> bytes:
+    async def answer(
+        self, request: StreamingRequest, path: TreePath, wish: Wish, mark: Mark | None = None
+    ) -> bytes:
         """Answer GET or HEAD with an archive; all of the body is sent here.
 
         The names in it begin with those of the folder's entries, not with its own.
 
         :param path: of the folder.
+        :param mark: takes note of what is sent.
         :raise TooMany: as `turn`.
         :raise NotFound, Forbidden, TooMuch, Unreadable, StorageUnavailable, Overloaded: as `Walk.begin`.
         """
@@ -122,10 +153,10 @@ class Archives:
             self._describe(request, path, wish)
             return b""
         with self.turn(request):
-            await self.send(request, path, wish)
+            await self.send(request, path, wish, mark or Mark())
         return b""
 
-    async def send(self, request: StreamingRequest, path: TreePath, wish: Wish) -> None:
+    async def send(self, request: StreamingRequest, path: TreePath, wish: Wish, mark: Mark) -> None:
         """Send an archive to somebody who has their turn.
 
         :raise: as `answer`; once it has begun, for what goes wrong on the way as well: the connection must be cut.
@@ -134,7 +165,7 @@ class Archives:
         try:
             await self._threads.run(walk.begin)
             self._describe(request, path, wish)
-            steps = Gathered(_pieces(walk, wish.form), closing=walk.close)
+            steps = Gathered(_pieces(walk, wish.form, mark), closing=walk.close)
             with self._counts.transfer():
                 await send(request, SteppedBlocks(steps, threads=self._threads), clock=self._clock)
         finally:
@@ -149,17 +180,17 @@ class Archives:
         self._sandbox.folder(path).close()
 
 
-def _pieces(walk: Walk, form: str) -> Iterator[bytes]:
+def _pieces(walk: Walk, form: str, mark: Mark) -> Iterator[bytes]:
     """Give the bytes of an archive. Blocks."""
     # Not at the top: most servers never make one, and the formats' libraries would be held in memory all the same.
     if form == "tar":
         from peerstor.http.tarstream import tar_stream as stream
     else:
         from peerstor.http.zipstream import zip_stream as stream
-    return stream(map(_member, walk.met()))
+    return mark.counted(stream(_member(met, mark) for met in walk.met()))
 
 
-def _member(met: Met) -> Member:
+def _member(met: Met, mark: Mark) -> Member:
     found, is_folder = met.opened.stat, met.opened.is_folder
     return Member(
         parts=met.parts,
@@ -167,7 +198,7 @@ def _member(met: Met) -> Member:
         size=0 if is_folder else found.st_size,
         mtime=found.st_mtime_ns // 1_000_000_000,
         runnable=bool(found.st_mode & 0o100),
-        content=iter(()) if is_folder else _content(met.opened),
+        content=iter(()) if is_folder else mark.noted(met, _content(met.opened)),
     )
 
 

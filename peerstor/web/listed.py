@@ -38,7 +38,7 @@ class View:
     :param path: of the folder.
     :param links: of the view that it is shown in.
     :param note: what stands above its entries on the page.
-    :param may_share, may_create: what whoever looks may do there.
+    :param may_share, may_create, may_change: what whoever looks may do there.
     """
 
     wanted: Wanted
@@ -48,6 +48,7 @@ class View:
     visitor: Visitor
     may_share: bool
     may_create: bool
+    may_change: bool
 
     def next_page(self, page: Page) -> str | None:
         """Give the address of the page behind one; None where it is the last."""
@@ -84,14 +85,16 @@ def _body(view: View, page: Page, pages: Pages) -> bytes:
 
 def _html(view: View, page: Page, pages: Pages) -> bytes:
     path, links, wanted = view.path, view.links, view.wanted
-    share_page = _share_page(path, links) if view.may_share else None
+    acts = _acts(view)
     page_around = pages.render(
         "listing.html",
         visitor=view.visitor,
         top=(links.to(links.top), links.top.name),
         crumbs=_crumbs(path, links),
         rows=_ROWS if page.entries else "",
-        share_page=share_page,
+        acts=acts,
+        may_change=view.may_change,
+        selectable=links.mount is None,
         columns=_columns(wanted),
         note=view.note,
         first=wanted.cursor is None,
@@ -100,7 +103,7 @@ def _html(view: View, page: Page, pages: Pages) -> bytes:
         **uploading(path, links, may_create=view.may_create),
     )
     before, _, behind = page_around.partition(_ROWS.encode())
-    return b"".join((before, rows(_linked(view, page), share_page=share_page).encode(), behind))
+    return b"".join((before, rows(_linked(view, page), entry_page=acts.get("entry")).encode(), behind))
 
 
 class _Item(Struct, frozen=True, gc=False):
@@ -150,9 +153,21 @@ def _linked(view: View, page: Page) -> list[tuple[str, Entry]]:
     return linked
 
 
-def _share_page(folder: TreePath, links: Links) -> str:
-    """Give the address of the page that shares a folder; with a name behind it, the one that shares an entry."""
-    return links.own("/-/shares?path=/") + "".join(f"{quote_name(part)}/" for part in folder.parts)
+def _acts(view: View) -> dict[str, str]:
+    """Give the addresses of what whoever looks may do in a folder; with a name behind it, `entry` is an entry's.
+
+    A view of a part of the tree offers none: the pages that do something name things by their whole path.
+    """
+    if view.links.mount is not None:
+        return {}
+    folder = "/" + "".join(f"{quote_name(part)}/" for part in view.path.parts)
+    pages = {
+        "share": view.may_share and "shares",
+        "folder": view.may_create and "folder",
+        "trash": view.may_change and "trash",
+        "entry": (view.may_share or view.may_create or view.may_change) and "entry",
+    }
+    return {act: view.links.own(f"/-/{page}?path={folder}") for act, page in pages.items() if page}
 
 
 def _crumbs(path: TreePath, links: Links) -> list[tuple[str, bytes]]:

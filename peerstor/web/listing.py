@@ -70,6 +70,7 @@ class Listings:
             visitor=admission.visitor,
             may_share=admission.may(Right.SHARE),
             may_create=admission.may(Right.CREATE),
+            may_change=admission.may(Right.CHANGE),
         )
         listed = await self._listed(request, admission, view)
         if listed.following is not None:

@@ -17,6 +17,7 @@ from peerstor.http.request import StreamingRequest
 from peerstor.web.display import visible
 from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
+from peerstor.web.slimming import slim
 from peerstor.web.waysout import WayOut, way_out_of
 
 if TYPE_CHECKING:  # see Pages._environment
@@ -82,5 +83,9 @@ class Pages:
 def _static_files() -> Mapping[bytes, bytes]:
     folder = files("peerstor.web") / "static"
     return MappingProxyType(
-        {entry.name.encode(): entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+        {
+            entry.name.encode(): slim(entry.name, entry.read_bytes())
+            for entry in folder.iterdir()
+            if entry.is_file()
+        }
     )

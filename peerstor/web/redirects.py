@@ -14,3 +14,15 @@ def redirect(request: StreamingRequest, address: str) -> bytes:
     request.setHeader(b"cache-control", b"no-store")
     request.setHeader(b"content-length", b"0")
     return b""
+
+
+def see_other(request: StreamingRequest, address: str) -> bytes:
+    """Answer that it is done, and that its outcome is seen at another address (303).
+
+    :param address: begins with the path, as that of `redirect`.
+    """
+    request.setResponseCode(303)
+    request.setHeader(b"location", address.encode())
+    request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"content-length", b"0")
+    return b""

@@ -10,21 +10,20 @@ from collections.abc import Iterable
 from markupsafe import escape
 
 from peerstor.tree.entries import Entry
-from peerstor.tree.paths import quote_name
 from peerstor.web.display import human_size, time_shown, visible
 
 # Names in which nothing hides and nothing means anything to HTML: most of those there are.
 _PLAIN = re.compile(rb"[A-Za-z0-9._~ ()\[\]{}!#$%*+,:;=?@^|\\/`-]+")
 
 
-def rows(entries: Iterable[tuple[str, Entry]], *, share_page: str | None = None) -> str:
+def rows(entries: Iterable[tuple[str, Entry]], *, entry_page: str | None = None) -> str:
     """Write the rows of entries, each with its link.
 
     The name alone can hold signs of HTML: links are percent-encoded, and the rest we make ourselves.
 
-    :param share_page: what the address of the page that shares an entry begins with; None for whoever can't.
+    :param entry_page: what the address of an entry's own page begins with; None for whoever can do nothing there.
     """
-    return "".join([_row(href, entry, share_page) for href, entry in entries])
+    return "".join([_row(href, entry, entry_page) for href, entry in entries])
 
 
 def seconds(entry: Entry) -> float:
@@ -33,7 +32,7 @@ def seconds(entry: Entry) -> float:
     return whole + rest / 1e9
 
 
-def _row(href: str, entry: Entry, share_page: str | None) -> str:
+def _row(href: str, entry: Entry, entry_page: str | None) -> str:
     raw = entry.name
     name = raw.decode("ascii") if _PLAIN.fullmatch(raw) else escape(visible(raw))
     moment, modified = time_shown(entry.mtime_ns // 10**9)
@@ -42,11 +41,12 @@ def _row(href: str, entry: Entry, share_page: str | None) -> str:
         get = ""
     else:
         link = f'<a href="{href}"><bdi>{name}</bdi></a>'
-        get = f'<a href="{href}?download" download><span class=spoken>Download <bdi>{name}</bdi></span></a>'
-    if share_page is not None:
-        share = share_page + quote_name(raw)
-        get = f'<a class=share href="{share}"><span class=spoken>Share <bdi>{name}</bdi></span></a>{get}'
+        get = f'<a href="{href}?download" download aria-label="Download {name}"></a>'
+    if entry_page is not None:
+        page = entry_page + href[href.rfind("/", 0, -1) + 1 :]
+        get = f'{get}<a class=more href="{page}" aria-label="Actions for {name}"></a>'
+    exact = f" title={entry.size}" if entry.size is not None and entry.size >= 1000 else ""
     return (
-        f"<tr><th scope=row class=name>{link}<td class=size>{human_size(entry.size)}"
+        f"<tr><th scope=row class=name>{link}<td class=size{exact}>{human_size(entry.size)}"
         f"<td class=mtime><time datetime={moment}>{modified}</time><td class=get>{get}\n"
     )

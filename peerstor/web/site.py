@@ -21,6 +21,7 @@ from peerstor.tree.operations import Operations
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
+from peerstor.web.acting.site import build_acting
 from peerstor.web.archives import ArchivesFace
 from peerstor.web.archiving import Archives
 from peerstor.web.assets import AssetsFace
@@ -171,6 +172,18 @@ def build_root(
         copies=copies,
         listeners=listeners,
     )
+    acting = build_acting(
+        guard=guard,
+        errors=errors,
+        cors=cors,
+        links=links,
+        pages=pages,
+        sandbox=sandbox,
+        reads=reads,
+        lists=lists,
+        acts=acts,
+        trash=trash,
+    )
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     archived = ArchivesFace(guard=guard, errors=errors, cors=cors, archives=archives)
@@ -207,6 +220,7 @@ def build_root(
         files=files,
         plain_files=plain_files,
         listings=listings,
+        archives=archives,
         forms=forms,
         calls=calls,
         throttle=throttle,
@@ -231,6 +245,7 @@ def build_root(
             b"/api/trash": trash.routes.resource(trash),
             b"/api/archive": archived.routes.resource(archived),
             b"/api/openapi.json": described.routes.resource(described),
+            **acting,
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),
             b"/-/static/": assets.routes.resource(assets),

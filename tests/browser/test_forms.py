@@ -80,5 +80,5 @@ class ReadOnlyTest(BrowserCase):
     def test_nothing_to_upload_with(self) -> None:
         """Who may not create sees neither form nor button, and the page works without them."""
         self.go()
-        self.assertEqual(self.page.locator("button, form").count(), 0)
+        self.assertEqual(self.page.locator("button:visible, form:visible").count(), 0)
         self.page.get_by_text("There is nothing to see here yet.").wait_for()

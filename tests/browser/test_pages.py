@@ -100,7 +100,11 @@ class PagesTest(BrowserCase):
         stops = []
         while "Upload" not in stops:
             self.page.keyboard.press("Tab")
-            stops.append(self.page.evaluate("document.activeElement.textContent.trim()"))
+            stops.append(
+                self.page.evaluate(
+                    "(document.activeElement.ariaLabel ?? document.activeElement.textContent).trim()"
+                )
+            )
             outline = self.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
             self.assertIn(outline, ("solid", "auto"), stops[-1])
             box = self.page.evaluate("document.activeElement.getBoundingClientRect().width")

@@ -50,7 +50,8 @@ class MakingTest(ShareCase):
         for context in self.contexts():
             page = context.new_page()
             self.sign_in(page)
-            page.get_by_role("link", name="Share shared", exact=True).click()
+            page.get_by_label("Actions for shared", exact=True).click()
+            page.locator(".menu, main .ways").get_by_role("link", name="Share").click()
             page.get_by_text("For /shared").wait_for()
             page.get_by_label("A note for whoever opens it").fill("For you")
             page.get_by_label("Downloads at most").fill("3")

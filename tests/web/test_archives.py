@@ -166,10 +166,10 @@ class Change(ArchiveCase):
         """Ask for the archive, with a change that comes when the walk has opened something."""
         met = archiving._member
 
-        def member(one: walk.Met) -> Any:
+        def member(one: walk.Met, mark: archiving.Mark) -> Any:
             if one.parts == parts:
                 change()
-            return met(one)
+            return met(one, mark)
 
         self.patch(archiving, "_member", member)
         channel, wire = self.house.connect()

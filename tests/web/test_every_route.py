@@ -86,10 +86,10 @@ class EveryRoute(SharingCase):
         """A token that may do nothing here is refused too, whatever there is."""
         who = self.token(Right.READ | Right.CREATE | Right.CHANGE, b"elsewhere")
         # Nothing of one's own is there: no upload to drop, nothing in the trash.
-        harmless = ("/api/upload/abandon", "/api/trash")
+        harmless = ("/api/upload/abandon", "/api/trash", "/-/trash")
         for (rule, method), right in routes().items():
             if right is not Right.NONE and not rule.startswith("/-/s/") and rule not in harmless:
-                self.assertIn(self.status(rule, method, who), (400, 403, 404), (rule, method))
+                self.assertIn(self.status(rule, method, who), (400, 403, 404, 415), (rule, method))
 
     def test_unknown_share(self) -> None:
         """Without a share there is nothing below its address, whoever asks."""

@@ -110,6 +110,30 @@ class Traversal(SynchronousTestCase):
                     target = b"%s?%s" % (rule.encode(), query)
                     self.judge(self.house.ask(method, target, b"evil"), method, target)
 
+    def test_operations(self) -> None:
+        """`path`, `from` and `to`: nothing outside is moved, copied, deleted or shown, and nothing is put there."""
+        for path in spellings():
+            name = path.replace(b"\\", b"%5c")
+            for target in (
+                b"folder?path=/" + name,
+                b"copy?from=/%s&to=/got" % name,
+                b"copy?from=/d&to=/" + name,
+                b"copy?from=/d/file&to=/" + name,
+                b"move?from=/d/file&to=/" + name,
+                b"move?from=/%s&to=/got" % name,
+                b"delete?path=/" + name,
+            ):
+                if path.rstrip(b"/") in (*OUTSIDE, b"private") and not target.startswith(b"copy"):
+                    continue  # a link itself may be moved
+                self.judge(self.house.ask("POST", b"/api/" + target, b""), target)
+                if os.path.lexists(self.house.path("got")):
+                    # A spelling that is just a strange name has got one of our own files by now.
+                    self.assertNotIn(CANARY, self.house.get("/got").body, target)
+                    self.assertFalse(os.path.lexists(self.house.path("got", "canary")), target)
+                    self.house.ask("POST", b"/api/delete?path=/got", b"")
+            self.house.put_file("d/file")
+        self.assertEqual(sorted(os.listdir(self.house.path(".peerstor"))), self.inside)
+
     def test_form_names(self) -> None:
         """The file names of a form: whatever has a separator in it, of whichever system, is refused."""
         names = [

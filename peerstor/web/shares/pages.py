@@ -16,6 +16,7 @@ from peerstor.web.headers import set_page_headers
 from peerstor.web.links import Links
 from peerstor.web.pages import Pages
 from peerstor.web.parameters import number, text
+from peerstor.web.redirects import see_other
 from peerstor.web.routes import Routes
 from peerstor.web.shares.api import absolute
 from peerstor.web.shares.fields import CHANGEABLE, FIELDS, wish_of
@@ -83,7 +84,7 @@ class SharePagesFace:
         """Make a share, and show it."""
         wish = wish_of(making(await fields_of(request)), FIELDS, self._wall())
         share = await self._sharing.make(request, admission, wish)
-        return _go(request, self._links.own(f"{PAGE}/{share.id}?done=made"))
+        return see_other(request, self._links.own(f"{PAGE}/{share.id}?done=made"))
 
     @routes.on("/-/shares/<share>", "GET", needs=Right.SHARE, at=somewhere)
     async def look(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:
@@ -111,7 +112,7 @@ class SharePagesFace:
         found = self._sharing.one(admission.principal, share)
         wish = wish_of(changing(await fields_of(request), found), CHANGEABLE, self._wall())
         await self._sharing.change(request, admission, found, wish)
-        return _go(request, self._links.own(f"{PAGE}/{share}?done=saved"))
+        return see_other(request, self._links.own(f"{PAGE}/{share}?done=saved"))
 
     @routes.on("/-/shares/<share>/revoke", "GET", needs=Right.SHARE, at=somewhere)
     async def ask_to_revoke(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:
@@ -123,7 +124,7 @@ class SharePagesFace:
     async def revoke(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:
         """End a share."""
         await self._sharing.revoke(request, admission, self._sharing.one(admission.principal, share))
-        return _go(request, self._links.own(PAGE))
+        return see_other(request, self._links.own(PAGE))
 
     def _told(self, request: StreamingRequest, share: Share) -> dict[str, Any]:
         """Give what the templates ask of a share."""
@@ -155,11 +156,3 @@ class SharePagesFace:
 
 def _quoted(path: TreePath) -> str:
     return "/" + "/".join(map(quote_name, path.parts))
-
-
-def _go(request: StreamingRequest, address: str) -> bytes:
-    request.setResponseCode(303)
-    request.setHeader(b"location", address.encode())
-    request.setHeader(b"cache-control", b"no-store")
-    request.setHeader(b"content-length", b"0")
-    return b""

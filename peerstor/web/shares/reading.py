@@ -1,5 +1,7 @@
 """Showing what is shared for reading: a file with its own small page, a folder as any other; downloads count."""
 
+import os
+
 from peerstor.access.shares.downloads import Downloads
 from peerstor.access.shares.share import Share
 from peerstor.access.shares.tickets import LASTS, Tickets
@@ -11,6 +13,7 @@ from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IThreads
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
+from peerstor.web.archiving import Archives, Mark, Wish, wished
 from peerstor.web.cookies import set_cookie
 from peerstor.web.display import human_size, time_shown
 from peerstor.web.files import Files, Reading, read_small
@@ -39,6 +42,7 @@ class ShareReading:
         files: Files,
         plain_files: Files,
         listings: Listings,
+        archives: Archives,
         pages: Pages,
         downloads: Downloads,
         tickets: Tickets,
@@ -52,12 +56,13 @@ class ShareReading:
         self._files = files
         self._plain_files = plain_files
         self._listings = listings
+        self._archives = archives
         self._pages = pages
         self._downloads = downloads
         self._tickets = tickets
 
     async def answer(self, request: StreamingRequest, admission: Admission) -> bytes:
-        """Answer with a file, its page, or the listing of a folder.
+        """Answer with a file, its page, or the listing or an archive of a folder.
 
         :raise NotFound: there is nothing of what was shared, or nothing left of its downloads.
         :raise TooMany: as many others download as there are downloads left.
@@ -72,6 +77,9 @@ class ShareReading:
                 return await self._file(request, visit, admission, reading)
         if not path.slash:
             return redirect(request, visit.links.to(TreePath(path.parts, slash=True)))
+        wish = wished(request)
+        if wish is not None and not is_preview(request):
+            return await self._archive(request, visit, path, wish)
         return await self._listing(request, visit, admission)
 
     async def _listing(self, request: StreamingRequest, visit: Visit, admission: Admission) -> bytes:
@@ -130,14 +138,48 @@ class ShareReading:
             if body is None:
                 sent -= min(sent, unsent(transport))  # what was left behind when the connection ended
             if whole or (sent and request.code in (200, 206)):
-                file = b"\0".join((path.joined, entity_tag(found).encode()))
+                file = _state_of(path, found)
                 self._downloads.end(transfer, file=file, size=found.st_size, sent=found.st_size if whole else sent)
+            else:
+                self._downloads.leave(transfer)
+
+    async def _archive(self, request: StreamingRequest, visit: Visit, path: TreePath, wish: Wish) -> bytes:
+        """Send an archive, and count what was sent of the first file in it as if it had been sent alone."""
+        if request.method != b"GET":
+            return await self._archives.answer(request, path, wish)
+        transfer = self._downloads.begin(visit.share, visit.visitor)
+        transport, mark, whole = request.channel.transport, Mark(), False
+        try:
+            body = await self._archives.answer(request, path, wish, mark)
+            whole = True
+            return body
+        finally:
+            sent = request.sentLength
+            sent -= 0 if whole else min(sent, unsent(transport))
+            if whole or (mark.file is not None and sent > mark.start):
+                place, size = _first(path, mark)
+                self._downloads.end(
+                    transfer, file=place, size=size, sent=size if whole else min(sent - mark.start, size)
+                )
             else:
                 self._downloads.leave(transfer)
 
     async def _send(self, request: StreamingRequest, share: Share, path: TreePath, reading: Reading) -> bytes:
         files = self._files if share.max_downloads is None else self._plain_files
         return await files.answer(request, path.name, reading)
+
+
+def _state_of(path: TreePath, found: os.stat_result) -> bytes:
+    """Tell a state of a file from every other."""
+    return b"\0".join((path.joined, entity_tag(found).encode()))
+
+
+def _first(folder: TreePath, mark: Mark) -> tuple[bytes, int]:
+    """Give the state and the size of the first file of an archive, of one without any those of nothing."""
+    if mark.file is None:
+        return b"", 0
+    found = mark.file.opened.stat
+    return _state_of(TreePath((*folder.parts, *mark.file.parts), slash=False), found), found.st_size
 
 
 def give_ticket(request: StreamingRequest, visit: Visit, tickets: Tickets) -> None:

@@ -12,6 +12,7 @@ from peerstor.access.throttle import Throttle
 from peerstor.interfaces import IAudit, IThreads
 from peerstor.tree.sandbox import Sandbox
 from peerstor.uploads.engine import Engine
+from peerstor.web.archiving import Archives
 from peerstor.web.cors import Cors
 from peerstor.web.errors import Errors
 from peerstor.web.files import Files
@@ -61,6 +62,7 @@ def build_shares(
     files: Files,
     plain_files: Files,
     listings: Listings,
+    archives: Archives,
     forms: Forms,
     calls: UploadCalls,
     throttle: Throttle,
@@ -101,6 +103,7 @@ def build_shares(
             files=files,
             plain_files=plain_files,
             listings=listings,
+            archives=archives,
             pages=pages,
             downloads=share_links.downloads,
             tickets=tickets,

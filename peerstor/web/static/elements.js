@@ -16,6 +16,21 @@ export function find(parent, selector, kind) {
 }
 
 /**
+ * Make an element.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Partial<HTMLElementTagNameMap[Tag]>} [values]
+ * @param {...(Node | string)} inside
+ */
+export function make(tag, values = {}, ...inside) {
+  const made = document.createElement(tag);
+  Object.assign(made, values);
+  made.append(...inside);
+  return made;
+}
+
+/**
  * Copy the one element of a `<template>`.
  *
  * @param {string} id
@@ -29,11 +44,7 @@ export function copyOf(id) {
   return copy;
 }
 
-/**
- * Have assistive technology say a sentence.
- *
- * @param {string} sentence
- */
+/** @param {string} sentence for assistive technology to say */
 export function announce(sentence) {
-  find(document, "#milestones", HTMLElement).textContent = sentence;
+  find(document, "#said", HTMLElement).textContent = sentence;
 }

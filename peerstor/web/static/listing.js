@@ -1,38 +1,224 @@
-import { find } from "./elements.js";
+import { announce, find } from "./elements.js";
+import { dress, itemOf, rowOf } from "./rows.js";
 
-/** Show times as the reader's clock has them. */
-export function localise() {
-  for (const time of document.querySelectorAll("#listing time")) {
-    const moment = new Date(time.getAttribute("datetime") ?? "");
-    if (!Number.isNaN(moment.getTime())) {
-      time.textContent = inWords(moment);
+/** @import { Item } from "./rows.js" */
+
+/** Rows that a page has at most; of a longer list, those stand in it that can be seen, and as many around. */
+const WHOLE = 1000;
+const AROUND = 20;
+
+/** Entries asked for at once: some milliseconds to read. */
+const LIMIT = 5000;
+
+/** The entries of a folder, and those of them that stand in the table. */
+export class Listing {
+  /** @type {Item[]} */
+  items = [];
+  /** @type {Item[]} those that the filter lets through */
+  shown = [];
+  /** Called for each row that comes into the table. @type {(item: Item) => void} */
+  onRow = () => {};
+  /** Called after other entries have come to be shown. */
+  onShow = () => {};
+  #words = "";
+  #from = 0;
+  #drawn = /** @type {Item[]} */ ([]);
+  #height = 0;
+
+  /** @param {HTMLElement} section */
+  constructor(section) {
+    this.section = section;
+    this.data = section.dataset;
+    addEventListener("scroll", () => this.#draw(), { passive: true });
+    addEventListener("resize", () => this.#measure());
+  }
+
+  get #body() {
+    return this.section.querySelector("tbody");
+  }
+
+  /** Take the rows that the server wrote, then what stands on further pages. */
+  async start() {
+    this.#take(this.#read());
+    await this.#rest(this.data.next);
+  }
+
+  /** Take the folder anew, leaving the rest of the page (running uploads, above all) as it is. */
+  async refresh() {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
+    if (!answer.ok) {
+      return;
+    }
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = find(fresh, "#listing", HTMLElement);
+    const held = this.section.contains(document.activeElement) && document.activeElement?.getAttribute("href");
+    const rest = await this.#pages(found.dataset.next);
+    this.section.replaceChildren(...found.childNodes);
+    this.#take([...this.#read(), ...rest]);
+    if (held) {
+      /** @type {HTMLElement | null} */ (this.section.querySelector(`a[href="${CSS.escape(held)}"]`))?.focus();
     }
   }
-  const zone = document.getElementById("zone");
-  if (zone) {
-    zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
+
+  /** @param {string} words that a name has to contain */
+  filter(words) {
+    this.#words = words.toLocaleLowerCase();
+    this.show();
+    announce(words ? `${this.shown.length} of ${this.items.length} shown.` : "");
+  }
+
+  /** @param {Set<Item>} gone entries that are there no more */
+  remove(gone) {
+    this.items = this.items.filter((item) => !gone.has(item));
+    this.show();
+  }
+
+  /** Show those entries that are to be shown. */
+  show() {
+    const { items } = this;
+    const words = this.#words;
+    this.shown = words ? items.filter(({ name }) => name.toLocaleLowerCase().includes(words)) : items;
+    this.#measure();
+    this.onShow();
+  }
+
+  /** Have the row of an entry in the table, and in sight. @param {number} index in `shown` */
+  reveal(index) {
+    const body = this.#body;
+    if (body && this.#windowed && !this.shown[index]?.row) {
+      const top = body.getBoundingClientRect().top + scrollY + index * this.#height;
+      scrollTo({ top: top - innerHeight / 2, behavior: "instant" });
+      this.#draw();
+    }
+    const row = this.shown[index]?.row;
+    row?.scrollIntoView({ block: "nearest", behavior: "instant" });
+    return row ?? null;
+  }
+
+  #read() {
+    return Array.from(this.#body?.rows ?? [], itemOf);
+  }
+
+  /** @param {Item[]} items */
+  #take(items) {
+    this.items = items;
+    this.shown = items;
+    this.#drawn = [];
+    find(document, ".tools", HTMLElement).hidden = !items.length;
+    for (const item of items) {
+      this.#dress(item);
+    }
+    const zone = document.getElementById("zone");
+    if (zone) {
+      zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
+    }
+    if (this.#words || items.length > WHOLE) {
+      this.show();
+    } else {
+      this.onShow();
+    }
+  }
+
+  /** @param {Item} item */
+  #dress(item) {
+    if (item.row) {
+      dress(item, "archive" in this.data);
+      this.onRow(item);
+    }
+  }
+
+  /** @param {string | undefined} next */
+  async #rest(next) {
+    if (next) {
+      const further = await this.#pages(next);
+      this.items = [...this.items, ...further];
+      this.show();
+    }
+  }
+
+  /** Read all pages from one on. @param {string | undefined} next its address @returns {Promise<Item[]>} */
+  async #pages(next) {
+    const found = /** @type {Item[]} */ ([]);
+    let address = next ? new URL(next, location.href) : null;
+    while (address) {
+      address.searchParams.set("limit", String(LIMIT));
+      const answer = await fetch(address, { headers: { Accept: "application/json" } });
+      const page = answer.ok ? await answer.json() : { entries: [], next: null };
+      for (const entry of page.entries) {
+        found.push({ ...entry, row: null });
+      }
+      address.searchParams.set("cursor", page.next ?? "");
+      address = page.next ? address : null;
+    }
+    this.section.querySelector('[rel="next"]')?.remove();
+    return found;
+  }
+
+  get #windowed() {
+    return this.shown.length > WHOLE;
+  }
+
+  /** Learn how high a row is, and draw anew. */
+  #measure() {
+    this.section.classList.toggle("windowed", this.#windowed);
+    this.#from = -1;
+    this.#height = this.#body?.querySelector("th")?.parentElement?.offsetHeight || this.#height || 53;
+    this.#draw();
+  }
+
+  #draw() {
+    const body = this.#body;
+    const before = this.#from;
+    if (!body || (before >= 0 && !this.#windowed)) {
+      return;
+    }
+    const count = Math.ceil(innerHeight / this.#height) + 2 * AROUND;
+    const first = Math.floor(-body.getBoundingClientRect().top / this.#height) - AROUND;
+    const from = this.#windowed ? Math.max(0, Math.min(first, this.shown.length - count)) : 0;
+    if (before >= 0 && Math.abs(from - before) < AROUND / 2) {
+      return;
+    }
+    this.#from = from;
+    const drawn = this.#windowed ? this.shown.slice(from, from + count) : this.shown;
+    for (const item of drawn) {
+      if (!item.row) {
+        item.row = rowOf(item, this.data.entry);
+        this.#dress(item);
+      }
+    }
+    const held = document.activeElement;
+    const behind = this.shown.length - from - drawn.length;
+    body.replaceChildren(...space(from * this.#height), ...rowsOf(drawn), ...space(behind * this.#height));
+    if (held instanceof HTMLElement && body.contains(held)) {
+      held.focus({ preventScroll: true });
+    }
+    const kept = new Set(drawn);
+    for (const item of this.#windowed ? this.#drawn : []) {
+      if (!kept.has(item)) {
+        item.row = null;
+      }
+    }
+    this.#drawn = drawn;
   }
 }
 
-/** Take the rows of the folder anew, leaving the rest of the page (running uploads, above all) as it is. */
+/** @param {Item[]} items */
+const rowsOf = (items) => items.flatMap(({ row }) => row ?? []);
+
+/** What stands in for the rows that aren't in the table. @param {number} height pixels */
+function space(height) {
+  const row = document.createElement("tr");
+  row.ariaHidden = "true";
+  row.insertCell().style.height = `${height}px`;
+  return height > 0 ? [row] : [];
+}
+
+const section = globalThis.document?.querySelector("#listing[data-here]");
+
+/** The listing of the page; null on pages without one. */
+export const listing = section instanceof HTMLElement ? new Listing(section) : null;
+
+/** Take the folder anew, where there is one to be seen. */
 export async function refresh() {
-  const answer = await fetch(globalThis.location.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
-  if (!answer.ok) {
-    return;
-  }
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const listing = find(document, "#listing", HTMLElement);
-  const held = listing.contains(document.activeElement) ? document.activeElement?.getAttribute("href") : null;
-  listing.replaceChildren(...find(fresh, "#listing", HTMLElement).childNodes);
-  localise();
-  if (held) {
-    /** @type {HTMLElement | null} */ (listing.querySelector(`a[href="${CSS.escape(held)}"]`))?.focus();
-  }
-}
-
-/** @param {Date} moment */
-function inWords(moment) {
-  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  const day = `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
-  return `${day} ${two(moment.getHours())}:${two(moment.getMinutes())}`;
+  await listing?.refresh();
 }

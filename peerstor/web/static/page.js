@@ -1,8 +1,9 @@
 import { rest } from "./backoff.js";
+import { browse } from "./browse.js";
 import { Card } from "./card.js";
 import { ChunkSize } from "./chunksize.js";
 import { find } from "./elements.js";
-import { localise, refresh } from "./listing.js";
+import { refresh } from "./listing.js";
 import { Memory, storage } from "./memory.js";
 import { Queue } from "./queue.js";
 import { send } from "./transport.js";
@@ -158,9 +159,9 @@ function total(uploads, what) {
   return uploads.reduce((sum, upload) => sum + upload[what], 0);
 }
 
-localise();
+document.documentElement.classList.add("scripted");
+browse();
 const section = document.getElementById("uploads");
 if (section) {
-  document.documentElement.classList.add("scripted");
   await new UploadsOnPage(section).start();
 }

@@ -46,6 +46,28 @@ export function durationInWords(seconds) {
   return `${Math.round(seconds / 86400)}\u00a0days`;
 }
 
+const AGO = /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+]);
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const date = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", day: "numeric" });
+const full = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "long" });
+
+/** Say how long ago something was; its date where that is more than a week. @param {Date} moment @param {Date} now */
+export function agoInWords(moment, now = new Date()) {
+  const seconds = (now.getTime() - moment.getTime()) / 1000;
+  if (seconds < -60 || seconds > 7 * 86400) {
+    return date.format(moment);
+  }
+  const [unit, length] = AGO.find(([, each]) => seconds >= each) ?? ["second", Number.POSITIVE_INFINITY];
+  return unit === "second" ? "just now" : relative.format(-Math.floor(seconds / length), unit);
+}
+
+/** @param {Date} moment */
+export const exactly = (moment) => full.format(moment);
+
 /**
  * Give a share of a whole in percent, never 100 before all is there.
  *

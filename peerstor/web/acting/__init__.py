@@ -1,0 +1,1 @@
+"""What people do with entries by plain pages and forms."""

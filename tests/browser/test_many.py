@@ -1,0 +1,58 @@
+"""A folder of very many entries."""
+
+import os
+
+from tests.browser.stage import BrowserCase
+
+COUNT = 100_000
+LONGEST = 100
+"""Milliseconds that a frame may take."""
+
+SCROLL = """() => new Promise((resolve) => {
+    let longest = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) longest = Math.max(longest, entry.duration);
+    }).observe({type: "longtask"});
+    let step = 0;
+    const next = () => {
+        scrollBy(0, step % 10 ? 400 : 200_000);
+        step += 1;
+        if (step < 150) requestAnimationFrame(next);
+        else setTimeout(() => resolve(longest), 200);
+    };
+    next();
+})"""
+
+
+class ManyTest(BrowserCase):
+    """So many that no page could hold them all."""
+
+    options = ("--anonymous", "full")
+
+    def setUp(self) -> None:
+        """Make the files: empty ones, as fast as that goes."""
+        super().setUp()
+        folder = os.open(self.storage, os.O_RDONLY)
+        for number in range(COUNT):
+            os.close(os.open(f"file {number:06}.txt", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+        os.close(folder)
+
+    def test_smooth(self) -> None:
+        """All of them can be reached, few stand in the page at a time, and no frame takes long to draw."""
+        self.go()
+        self.page.wait_for_function(f"() => document.documentElement.scrollHeight > {COUNT * 30}")
+        self.assertLess(self.page.locator("tbody tr").count(), 200)
+        self.assertLess(self.page.evaluate(SCROLL), LONGEST)
+        self.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        self.page.get_by_role("link", name=f"file {COUNT - 1:06}.txt", exact=True).wait_for()
+        self.assertLess(self.page.locator("tbody tr").count(), 200)
+        self.page.get_by_label("Filter by name").fill("077777")
+        self.page.wait_for_function("() => document.querySelectorAll('tbody tr').length === 1")
+        self.page.keyboard.press("ArrowDown")
+        self.page.keyboard.press("Delete")
+        self.page.locator("#toast", has_text="“file 077777.txt” moved to the trash.").wait_for()
+        self.assertFalse((self.storage / "file 077777.txt").exists())
+        self.page.get_by_label("Filter by name").fill("")
+        self.page.get_by_role("link", name="file 000000.txt", exact=True).focus()
+        self.page.keyboard.press("End")
+        self.page.wait_for_function(f"() => document.activeElement.textContent === 'file {COUNT - 1:06}.txt'")
