@@ -54,11 +54,14 @@ def wished(request: StreamingRequest) -> Wish | None:
     :raise BadRequest, BadNumber: of a kind that isn't made, or with an order that not even a listing could have.
     :raise BadPath: something is named that can't be an entry.
     """
-    form = text(request, b"archive") if b"?" in request.uri else None
+    if b"?" not in request.uri:
+        return None
+    names = checked(texts(request, b"name"))  # what can't be meant is refused, archive or not
+    form = text(request, b"archive")
     if form is None:
         return None
     Wanted.of(request)
-    return Wish(known_form("archive", form), checked(texts(request, b"name")))
+    return Wish(known_form("archive", form), names)
 
 
 def known_form(parameter: str, value: bytes) -> str:

@@ -61,7 +61,8 @@ def description(base: str, *, token_needed: bool) -> Json:
         for method in operation.methods:
             paths.setdefault(operation.path, {})[method.lower()] = operation.told(method, security)
         for refusal in operation.refusals:
-            responses[operation.component(refusal)] = refusal.told(pages=operation.pages)
+            if refusal.status not in operation.answers:
+                responses[operation.component(refusal)] = refusal.told(pages=operation.pages)
     schemas = {name: schema for face in FACES for name, schema in face.SCHEMAS.items()}
     return {
         "openapi": VERSION,
