@@ -108,6 +108,13 @@ SCHEMAS: dict[str, Json] = {
         },
         "required": ["path"],
         "additionalProperties": False,
+        "anyOf": [
+            {"properties": {"mode": {"const": Mode.READ.value}, "max_bytes": {"type": "null"}}},
+            {
+                "properties": {"mode": {"const": Mode.UPLOAD.value}, "max_downloads": {"type": "null"}},
+                "required": ["mode"],
+            },
+        ],
         "examples": [{"path": "/photos", "expires": 604800}],
     },
     "ShareChange": {
