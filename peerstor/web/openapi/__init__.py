@@ -8,6 +8,7 @@ otherwise, and `tests/integration/test_openapi.py` then holds what is told again
    request may be refused with, what the right brings (401, 403) and HEAD beside GET are there by themselves.
 2. Write the schemas that it names into `SCHEMAS` of the same module. What several faces have is in `terms.py`.
 3. A new face is a new module of that shape, to be named in `FACES` of `document.py`, with its heading in `TAGS`.
+4. Ask for it once in `tests/web/openapi/test_answers.py`, for each of its good answers.
 
 A stream that never ends (`text/event-stream`) is told of like anything else; the test leaves it alone, since it
 would wait for the end. A new kind of fault needs nothing here: its schema is read from `web/errors.py`.

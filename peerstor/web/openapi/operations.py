@@ -31,7 +31,7 @@ OPERATIONS = (
         tag=TAG,
         summary="Make a folder.",
         needs=Right.CREATE,
-        parameters=(parameter("path", "Of the new folder.", NEW_PATH, required=True, example="/photos"),),
+        parameters=(parameter("path", "Of the new folder.", NEW_PATH, required=True, example="/music"),),
         answers={201: settled("It is there.")},
         faults=_CHANGE,
     ),
@@ -45,8 +45,20 @@ OPERATIONS = (
         "At the new place the right `create` is needed.",
         needs=Right.CHANGE,
         parameters=(
-            parameter("from", "Where it is. A `/` at the end says that it is a folder.", PATH, required=True),
-            parameter("to", "Where it shall be, with its new name.", NEW_PATH, required=True),
+            parameter(
+                "from",
+                "Where it is. A `/` at the end says that it is a folder.",
+                PATH,
+                required=True,
+                example="/draft.txt",
+            ),
+            parameter(
+                "to",
+                "Where it shall be, with its new name.",
+                NEW_PATH,
+                required=True,
+                example="/photos/notes.txt",
+            ),
             conflict(Conflict.REFUSE, Conflict.RENAME, Conflict.REPLACE),
         ),
         answers={200: settled("It is there.")},
@@ -62,8 +74,20 @@ OPERATIONS = (
         "At the new place the right `create` is needed.",
         needs=Right.READ,
         parameters=(
-            parameter("from", "What is copied. A `/` at the end says that it is a folder.", PATH, required=True),
-            parameter("to", "Where the copy shall be, with its name.", NEW_PATH, required=True),
+            parameter(
+                "from",
+                "What is copied. A `/` at the end says that it is a folder.",
+                PATH,
+                required=True,
+                example="/photos/",
+            ),
+            parameter(
+                "to",
+                "Where the copy shall be, with its name.",
+                NEW_PATH,
+                required=True,
+                example="/photos of 2026",
+            ),
             conflict(Conflict.RENAME, Conflict.REFUSE),
         ),
         answers={201: settled("It is there.")},
@@ -77,7 +101,13 @@ OPERATIONS = (
         summary="Move a file or folder to the trash.",
         needs=Right.CHANGE,
         parameters=(
-            parameter("path", "Of what shall go. A `/` at the end says that it is a folder.", PATH, required=True),
+            parameter(
+                "path",
+                "Of what shall go. A `/` at the end says that it is a folder.",
+                PATH,
+                required=True,
+                example="/old.txt",
+            ),
         ),
         answers={
             200: Answer(

@@ -89,10 +89,9 @@ SCHEMAS: dict[str, Json] = {
         "required": ["at", "address", "sender", "note", "files", "count"],
     },
     "ShareInFull": {
-        "allOf": [ref("Share")],
         "type": "object",
-        "properties": {"deliveries": {"type": "array", "items": ref("Delivery")}},
-        "required": ["deliveries"],
+        "properties": {**_SHARE, "deliveries": {"type": "array", "items": ref("Delivery")}},
+        "required": [*_SHARE, "deliveries"],
     },
     "Shares": {
         "type": "object",

@@ -72,18 +72,20 @@ SCHEMAS: dict[str, Json] = {
 }
 
 
-def _named(name: str, description: str, schema: Json) -> Json:
+def _named(name: str, description: str, schema: Json, example: str) -> Json:
     ours = sorted(own.decode() for own in OWN_NAMES)
-    return parameter(name, description, {**schema, "not": {"enum": ours}}, where="path")
+    return parameter(name, description, {**schema, "not": {"enum": ours}}, where="path", example=example)
 
 
 def _header(name: str, description: str) -> Json:
     return parameter(name, description, {"type": "string"}, where="header")
 
 
-_FILE = _named("file", "The name of a file at the top of the storage.", NAME)
-_NEW_FILE = _named("file", "The name of a file at the top of the storage; an old one may be odder.", NEW_NAME)
-_FOLDER = _named("folder", "The name of a folder at the top of the storage.", NAME)
+_FILE = _named("file", "The name of a file at the top of the storage.", NAME, "report.pdf")
+_NEW_FILE = _named(
+    "file", "The name of a file at the top of the storage; an old one may be odder.", NEW_NAME, "letter.txt"
+)
+_FOLDER = _named("folder", "The name of a folder at the top of the storage.", NAME, "photos")
 
 _IF_MATCH = _header("If-Match", "Only if it has one of these entity tags.")
 _IF_NONE_MATCH = _header("If-None-Match", "Only if it has none of these entity tags; `*`: if it isn't there.")
@@ -223,7 +225,7 @@ _OF_FILES = (
         answers={
             200: Answer("The file.", {"*/*": DOWNLOADED}, {**_FILE_HEADERS, **archives.SAVED}),
             206: Answer("Parts of it.", {"*/*": DOWNLOADED}, {**_FILE_HEADERS, "Content-Range": "ContentRange"}),
-            304: Answer("It is still the same.", headers={"ETag": "ETag", "Last-Modified": "LastModified"}),
+            304: Answer("It is still the same.", headers=_FILE_HEADERS),
             307: _REDIRECT,
         },
         faults=(errors.BadPath, errors.NotFound, errors.PreconditionFailed, errors.RangeNotSatisfiable),

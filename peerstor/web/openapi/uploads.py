@@ -6,7 +6,7 @@ from peerstor.tree.naming import Conflict
 from peerstor.uploads.records import TEXT
 from peerstor.web.openapi.operation import Answer, Operation, json, parameter, ref
 from peerstor.web.openapi.refusals import Json
-from peerstor.web.openapi.terms import DOWNLOADED, NEW_NAME, NUMBER, PATH, conflict, digest
+from peerstor.web.openapi.terms import DOWNLOADED, NEW_NAME, NUMBER, PATH, SETTLED, conflict, digest
 
 TAG = "uploads"
 
@@ -26,13 +26,13 @@ SCHEMAS: dict[str, Json] = {
     },
     "Completed": {
         "description": "A file that is there.",
-        "allOf": [ref("Settled")],
         "type": "object",
         "properties": {
+            **SETTLED["properties"],
             "size": {**NUMBER, "description": "Bytes."},
             "blake3": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         },
-        "required": ["size", "blake3"],
+        "required": [*SETTLED["required"], "size", "blake3"],
     },
     "Abandoned": {
         "type": "object",
@@ -61,6 +61,18 @@ _SOURCE = (
     _SESSION,
 )
 _SIZE = parameter("size", "Of the whole file, bytes.", NUMBER)
+_SAME = {name: f"$request.query.{name}" for name in ("dir", "name")}
+_NEXT: Json = {
+    "operationId": "uploadChunk",
+    "parameters": {**_SAME, "offset": "$response.body#/nextOffset"},
+    "description": "Send what follows.",
+}
+_DONE: Json = {
+    "operationId": "uploadComplete",
+    "parameters": {**_SAME, "size": "$response.body#/nextOffset"},
+    "description": "Publish it, when this is all.",
+}
+_FROM_HERE: Json = {**_NEXT, "parameters": {**_SAME, "offset": "$response.body#/offset"}}
 _FAULTS = (errors.BadPath, errors.BadName, errors.BadNumber, errors.NotFound)
 _WRITING = (*_FAULTS, errors.Busy, errors.OtherUpload, errors.OffsetMismatch, errors.NoParent)
 
@@ -74,7 +86,7 @@ OPERATIONS = (
         description="That many survive a crash of the server.",
         needs=Right.CREATE,
         parameters=(*_TARGET, _SIZE, *_SOURCE),
-        answers={200: Answer("Where to go on.", json(ref("Offset")))},
+        answers={200: Answer("Where to go on.", json(ref("Offset")), links={"next": _FROM_HERE})},
         faults=(*_FAULTS, errors.OtherUpload),
     ),
     Operation(
@@ -96,7 +108,9 @@ OPERATIONS = (
             "description": "The bytes, as they are: no Content-Encoding is taken.",
             "content": {"application/octet-stream": {"schema": DOWNLOADED}},
         },
-        answers={200: Answer("They are there.", json(ref("NextOffset")))},
+        answers={
+            200: Answer("They are there.", json(ref("NextOffset")), links={"next": _NEXT, "complete": _DONE})
+        },
         faults=(
             *_WRITING,
             errors.BodyCut,
