@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from peerstor import __version__
 from peerstor.web.openapi import archives, operations, server, shares, trash, tree, uploads
 from peerstor.web.openapi.operation import Operation
 from peerstor.web.openapi.refusals import Json, error_schemas
@@ -10,6 +9,12 @@ from peerstor.web.openapi.terms import HEADERS
 
 VERSION = "3.1.0"
 """Of OpenAPI: the first whose schemas are JSON Schema itself, so that what checks answers needs no translation."""
+
+API = "1"
+"""Which API this is: another one as soon as a client of this one would fail.
+
+It doesn't tell the release of PeerStor, by which anybody could look for servers with a known hole.
+"""
 
 FACES: tuple[Any, ...] = (tree, uploads, operations, trash, archives, shares, server)
 """Modules with the `OPERATIONS` and `SCHEMAS` of a face."""
@@ -66,7 +71,7 @@ def description(base: str, *, token_needed: bool) -> Json:
     schemas = {name: schema for face in FACES for name, schema in face.SCHEMAS.items()}
     return {
         "openapi": VERSION,
-        "info": {"title": "PeerStor", "version": __version__, "description": _ABOUT, "license": {"name": "MIT"}},
+        "info": {"title": "PeerStor", "version": API, "description": _ABOUT, "license": {"name": "MIT"}},
         "servers": [{"url": base or "/"}],
         "tags": [{"name": name, "description": about} for name, about in TAGS.items()],
         "paths": paths,
