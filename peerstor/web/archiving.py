@@ -16,7 +16,7 @@ from peerstor.http.members import BLOCK, Member
 from peerstor.http.request import StreamingRequest
 from peerstor.http.stepped import Gathered, SteppedBlocks
 from peerstor.interfaces import IThreads
-from peerstor.tree.paths import TreePath
+from peerstor.tree.paths import NAME_BYTES, TreePath
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.walk import Met, Walk
 from peerstor.web.counts import WebCounts
@@ -75,7 +75,7 @@ def known_form(parameter: str, value: bytes) -> str:
 def checked(names: Collection[bytes]) -> tuple[bytes, ...]:
     """Take names as those of entries; raises BadPath for what can't be any."""
     for name in names:
-        if name in (b"", b".", b"..") or b"\0" in name or b"/" in name:
+        if name in (b"", b".", b"..") or b"\0" in name or b"/" in name or len(name) > NAME_BYTES:
             raise BadPath()
     return tuple(names)
 

@@ -10,6 +10,7 @@ otherwise, and `tests/integration/test_openapi.py` then holds what is told again
 3. A new face is a new module of that shape, to be named in `FACES` of `document.py`, with its heading in `TAGS`.
 4. Ask for it once in `tests/web/openapi/test_answers.py`, for each of its good answers.
 
-A stream that never ends (`text/event-stream`) is told of like anything else; the test leaves it alone, since it
-would wait for the end. A new kind of fault needs nothing here: its schema is read from `web/errors.py`.
+A stream that never ends (`text/event-stream`) is told of like anything else. The test leaves it alone, since it
+would wait for the end; where JSON can be had of the same address, that is tested. A new kind of fault needs
+nothing here: its schema is read from `web/errors.py`.
 """
