@@ -40,7 +40,9 @@ class BringingTest(BrowserCase):
 
     def wait_all(self, count: int) -> None:
         """Wait until so many files are stored."""
-        expect(self.page.locator("#summary .upload-name")).to_have_text(f"{count} of {count} files", timeout=60_000)
+        expect(self.page.locator("#summary .upload-name")).to_have_text(
+            f"{count} of {count} files", timeout=60_000
+        )
 
     def test_folder_dropped(self) -> None:
         """A folder arrives whole: every folder in it, the empty one too, every file in its place."""

@@ -47,8 +47,8 @@ class ConflictsTest(BrowserCase):
         """The new ones get a number."""
         self.answer("Keep both")
         self.wait_all(4)
-        old = {name: b"old" for name in ("one.txt", "two.txt", "folder/three.txt")}
-        new = {name: b"new" for name in ("one (2).txt", "two (2).txt", "folder/three (2).txt", "free.txt")}
+        old = dict.fromkeys(("one.txt", "two.txt", "folder/three.txt"), b"old")
+        new = dict.fromkeys(("one (2).txt", "two (2).txt", "folder/three (2).txt", "free.txt"), b"new")
         self.assertEqual(self.stored(), old | new)
 
     def test_replace(self) -> None:
@@ -56,7 +56,7 @@ class ConflictsTest(BrowserCase):
         self.answer("Replace")
         self.wait_all(4)
         names = ("one.txt", "two.txt", "free.txt", "folder/three.txt")
-        self.assertEqual(self.stored(), {name: b"new" for name in names})
+        self.assertEqual(self.stored(), dict.fromkeys(names, b"new"))
         self.go("-/trash")
         for name in ("one.txt", "two.txt", "three.txt"):
             self.page.get_by_text(name).first.wait_for()
@@ -67,7 +67,7 @@ class ConflictsTest(BrowserCase):
         self.answer("Skip")
         self.wait_done("free.txt")
         self.card("one.txt").wait_for(state="detached")
-        old = {name: b"old" for name in ("one.txt", "two.txt", "folder/three.txt")}
+        old = dict.fromkeys(("one.txt", "two.txt", "folder/three.txt"), b"old")
         self.assertEqual(self.stored(), {**old, "free.txt": b"new"})
         self.assertIn("3 files skipped.", heard(self.page))
 
