@@ -1,6 +1,6 @@
 import { announce, find } from "./elements.js";
 import { dress, itemOf, rowOf } from "./rows.js";
-import { state } from "./state.js";
+import { heed } from "./state.js";
 
 /** @import { Item } from "./rows.js" */
 
@@ -57,9 +57,7 @@ export class Listing {
 
   async #renew() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
-    if (answer.status === 401 || answer.redirected) {
-      state(401);
-    }
+    heed(answer);
     if (!answer.ok) {
       return;
     }
