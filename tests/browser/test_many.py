@@ -42,7 +42,9 @@ class ManyTest(BrowserCase):
         self.go()
         self.page.wait_for_function(f"() => document.documentElement.scrollHeight > {COUNT * 30}")
         self.assertLess(self.page.locator("tbody tr").count(), 200)
-        self.assertLess(min(self.page.evaluate(SCROLL) for _ in range(3)), LONGEST)  # the machine may do other things
+        self.assertLess(
+            min(self.page.evaluate(SCROLL) for _ in range(3)), LONGEST
+        )  # the machine may do other things
         self.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         self.page.get_by_role("link", name=f"file {COUNT - 1:06}.txt", exact=True).wait_for()
         self.assertLess(self.page.locator("tbody tr").count(), 200)
