@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from tests.browser.drops import drop
 from tests.browser.test_resumable import MIB, SlowCase
 
-
 PATIENCE = 120_000
 """Milliseconds."""
 

@@ -13,10 +13,10 @@ export function state(status) {
   const known = /** @type {Record<number, string[]>} */ ({
     200: [""],
     401: ["You are signed out.", "Sign in", `${BASE}/-/login?next=${next}`],
-    404: ["This folder is gone, or not for you to see any more.", "Go up", ".."],
+    404: ["This folder is gone, or not for you to see.", "Go up", ".."],
   });
   const otherwise = navigator.onLine
-    ? "The server doesn’t answer as it should. Trying again…"
+    ? "The server doesn’t answer. Trying again…"
     : "You are offline. What you see is as it was.";
   const [words = otherwise, label, href = ""] = known[status] ?? [];
   if (words !== said) {
@@ -25,5 +25,12 @@ export function state(status) {
     bar.replaceChildren(words, " ", ...(label ? [make("a", { textContent: label, href })] : []));
     bar.hidden = !words;
     announce(words || "Connected again.");
+  }
+}
+
+/** Look whether an answer says that the session has ended. @param {Response} answer */
+export function heed({ status, redirected }) {
+  if (status === 401 || redirected) {
+    state(401);
   }
 }

@@ -88,7 +88,6 @@ export function percent(part, whole) {
 /** What to do about a refusal, by its code. @type {Record<string, string>} */
 const WAYS_OUT = {
   login_needed: " Do so in another tab, then try again here.",
-  forbidden: " “What may I do?” at the top tells more.",
   bad_name: " Use up to 255 bytes, and no “/”.",
   no_space: " Empty the trash, or ask the server’s owner for room.",
 };
