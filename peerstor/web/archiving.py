@@ -16,11 +16,12 @@ from peerstor.http.members import BLOCK, Member
 from peerstor.http.request import StreamingRequest
 from peerstor.http.stepped import Gathered, SteppedBlocks
 from peerstor.interfaces import IThreads
-from peerstor.tree.paths import TreePath
+from peerstor.tree.paths import NAME_BYTES, TreePath
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.walk import Met, Walk
 from peerstor.web.counts import WebCounts
 from peerstor.web.parameters import text, texts
+from peerstor.web.wanted import Wanted
 
 TOP = b"files"
 """What the archive of the whole storage is called."""
@@ -32,7 +33,7 @@ AT_ONCE_EACH = 2
 RETRY = 10
 """Seconds after which somebody may ask again who has too many."""
 
-_MEDIA_TYPES = {"zip": b"application/zip", "tar": b"application/x-tar"}
+MEDIA_TYPES = {"zip": b"application/zip", "tar": b"application/x-tar"}
 
 
 @frozen
@@ -50,19 +51,23 @@ class Wish:
 def wished(request: StreamingRequest) -> Wish | None:
     """Read from a folder's address which archive of it is asked for; None where it isn't.
 
-    :raise BadRequest: of a kind that isn't made.
+    :raise BadRequest, BadNumber: of a kind that isn't made, or with an order that not even a listing could have.
     :raise BadPath: something is named that can't be an entry.
     """
-    form = text(request, b"archive") if b"?" in request.uri else None
+    if b"?" not in request.uri:
+        return None
+    names = checked(texts(request, b"name"))  # what can't be meant is refused, archive or not
+    form = text(request, b"archive")
     if form is None:
         return None
-    return Wish(known_form("archive", form), checked(texts(request, b"name")))
+    Wanted.of(request)
+    return Wish(known_form("archive", form), names)
 
 
 def known_form(parameter: str, value: bytes) -> str:
     """Read a kind of archive; raises BadRequest where it isn't made."""
     form = value.decode("latin-1")
-    if form not in _MEDIA_TYPES:
+    if form not in MEDIA_TYPES:
         raise BadRequest("{name} must be {one} or {other}.", name=parameter, one="zip", other="tar")
     return form
 
@@ -70,7 +75,7 @@ def known_form(parameter: str, value: bytes) -> str:
 def checked(names: Collection[bytes]) -> tuple[bytes, ...]:
     """Take names as those of entries; raises BadPath for what can't be any."""
     for name in names:
-        if name in (b"", b".", b"..") or b"\0" in name or b"/" in name:
+        if name in (b"", b".", b"..") or b"\0" in name or b"/" in name or len(name) > NAME_BYTES:
             raise BadPath()
     return tuple(names)
 
@@ -171,7 +176,7 @@ class Archives:
 
     def _describe(self, request: StreamingRequest, path: TreePath, wish: Wish) -> None:
         name = (path.name or TOP) + f".{wish.form}".encode()
-        request.setHeader(b"content-type", _MEDIA_TYPES[wish.form])
+        request.setHeader(b"content-type", MEDIA_TYPES[wish.form])
         request.setHeader(b"content-disposition", disposition(name))
 
     def _check(self, path: TreePath) -> None:

@@ -21,11 +21,13 @@ from peerstor.web.guard import Admission, Guard, Place
 from peerstor.web.headers import set_privacy_headers
 
 Handler = Callable[..., Awaitable[bytes]]
+There = Callable[[StreamingRequest, tuple[str, ...]], tuple[str, ...]]
 
 
 class Face(Protocol):
     """What a class with routes has."""
 
+    routes: Routes
     guard: Guard
     errors: Errors
     cors: Cors
@@ -38,7 +40,12 @@ class Routes:
     answered from the routes alone: before anybody is asked who they are, and without a look at the storage.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, there: There = lambda _, methods: methods) -> None:
+        """Have no routes yet.
+
+        :param there: tells, where several kinds of things share a rule, which of its methods an address can take.
+        """
+        self.there = there
         self._app = Klein()
         self._app.url_map.merge_slashes = False
         self._app.handle_errors(Exception)(cast(Any, _routing_failed))
@@ -76,9 +83,9 @@ class Routes:
 
         return declare
 
-    def allowed(self, rule: str) -> tuple[str, ...]:
-        """Give the methods of a rule, as `Allow` has them."""
-        return tuple(method for known, method in self.needs if known == rule)
+    def allowed(self, rule: str, request: StreamingRequest) -> tuple[str, ...]:
+        """Give the methods of a rule that an address can take, as `Allow` has them."""
+        return self.there(request, tuple(method for known, method in self.needs if known == rule))
 
     def resource(self, face: Face) -> KleinResource:
         """Give the resource that serves these routes with the handlers of `face`."""
@@ -101,7 +108,7 @@ class Routes:
         async def options(face: Face, request: StreamingRequest, **_: Any) -> bytes:
             request.route = rule
             request.setResponseCode(204)
-            request.setHeader(b"allow", ", ".join(self.allowed(rule)).encode())
+            request.setHeader(b"allow", ", ".join(self.allowed(rule, request)).encode())
             face.cors.set_preflight(request)
             return b""
 
@@ -113,7 +120,7 @@ def _routing_failed(face: Face, request: StreamingRequest, failure: Failure) -> 
     """Answer what no route takes."""
     error: Any = failure.value
     if isinstance(error, MethodNotAllowed):
-        error = errors.MethodRefused(tuple(sorted(error.valid_methods or ())))
+        error = errors.MethodRefused(face.routes.there(request, tuple(sorted(error.valid_methods or ()))))
     elif isinstance(error, HTTPException):
         error = errors.NotFound()
     return face.errors.answer(request, error)

@@ -47,6 +47,7 @@ from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
 from peerstor.web.me import MeFace
 from peerstor.web.metrics import MetricsFace, MetricsGuard
+from peerstor.web.openapi.face import OpenApiFace
 from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
 from peerstor.web.root import Root
@@ -210,6 +211,7 @@ def build_root(
     calls = UploadCalls(engine=engine, max_request=lambda: live.now.max_request)
     uploads = UploadsFace(guard=guard, errors=errors, cors=cors, links=links, calls=calls)
     archived = ArchivesFace(guard=guard, errors=errors, cors=cors, archives=archives)
+    described = OpenApiFace(guard=guard, errors=errors, cors=cors, links=links, access=authentication)
     assets = AssetsFace(guard=guard, errors=errors, cors=cors, pages=pages)
     views = build_views(
         guard=guard,
@@ -278,6 +280,7 @@ def build_root(
             b"/api/archive": archived.routes.resource(archived),
             b"/api/events": events.routes.resource(events),
             b"/api/me": me.routes.resource(me),
+            b"/api/openapi.json": described.routes.resource(described),
             **acting,
             b"/-/health": health.routes.resource(health),
             b"/-/metrics": metrics.routes.resource(metrics),

@@ -34,13 +34,22 @@ from peerstor.web.root import path_of
 from peerstor.web.routes import Routes
 
 FILE_METHODS = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
-FOLDER_METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+METHODS = (*FILE_METHODS, "POST")
+
+
+def _there(request: StreamingRequest, methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out what no entry of such an address takes, whatever is stored: only a folder's ends in `/`."""
+    if not request.path.endswith(b"/"):
+        return methods
+    # The top can't be deleted.
+    never = ("PUT", "DELETE") if Links().tree_part(request.path) == b"/" else ("PUT",)
+    return tuple(method for method in methods if method not in never)
 
 
 class TreeFace:
     """Klein sees one address, `/`; which entry is meant, the raw address says."""
 
-    routes = Routes()
+    routes = Routes(there=_there)
 
     def __init__(
         self,
@@ -112,7 +121,7 @@ class TreeFace:
         """Create or replace a file with the body."""
         path = admission.path
         if path.slash:
-            raise MethodRefused(FOLDER_METHODS)
+            raise MethodRefused(_there(request, METHODS))
         if request.requestHeaders.hasHeader(b"content-range"):  # RFC 9110, section 14.5
             raise BadRequest("A part of a file cannot be put; send the whole, or use the upload API.")
         refuse_coding(request.requestHeaders)

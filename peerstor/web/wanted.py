@@ -44,8 +44,8 @@ class Wanted:
         form = wanted_type(request.requestHeaders, FORMS)
         if b"?" not in request.uri:
             return cls(form, "name", False, LIMIT, None)
-        sort = (text(request, b"sort") or b"name").decode("latin-1")
-        order = (text(request, b"order") or b"asc").decode("latin-1")
+        sort = _word(request, b"sort", b"name")
+        order = _word(request, b"order", b"asc")
         limit = number(request, b"limit")
         if limit == 0:
             raise BadNumber("limit")
@@ -73,3 +73,8 @@ class Wanted:
         defaults = {"sort": "name", "order": "asc", "limit": str(LIMIT), "cursor": ""}
         left = {name: value for name, value in values.items() if value != defaults[name]}
         return "?" + urlencode(left) if left else "?"
+
+
+def _word(request: StreamingRequest, name: bytes, default: bytes) -> str:
+    given = text(request, name)
+    return (default if given is None else given).decode("latin-1")

@@ -241,7 +241,7 @@ class TroubleTest(LiveCase):
         """When the server goes, the page says so; when it is back, it recovers and shows what it has missed."""
         self.open()
         self.server.stop()
-        self.wait_words("The server doesn’t answer as it should. Trying again…")
+        self.wait_words("The server doesn’t answer. Trying again…")
         (self.storage / "meanwhile.txt").touch()
         self.server.start()
         self.wait_fine()

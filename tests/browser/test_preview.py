@@ -217,6 +217,7 @@ class OverTheListing(PreviewCase):
 
     def test_new_tab(self) -> None:
         """With a modifier key, a file opens in a tab, as any link does."""
+        self.tolerated = ("404",)  # a browser asks for an icon of what is no page
         self.scripted()
         with self.context.expect_page() as opened:
             self.link("a.txt").click(modifiers=["Control"])

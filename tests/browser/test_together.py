@@ -19,12 +19,13 @@ class TogetherTest(SlowCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.context.set_default_timeout(120_000)
         self.files = [self.make_file(name, 4 * MIB) for name in self.names]
         self.summary = self.page.get_by_role("group", name="All uploads")
         self.go()
         listen(self.page)
 
-    def begin_all(self, rate: int = MIB) -> None:
+    def begin_all(self, rate: int = MIB // 3) -> None:
         """Choose all three."""
         self.strait.rate = rate
         self.choose(*self.files)
@@ -63,6 +64,7 @@ class TogetherTest(SlowCase):
         """All can be paused at once, and go on at once."""
         self.begin_all()
         self.wait_sent("a.bin", 0.1)
+        self.strait.rate = MIB // 20
         self.summary.get_by_role("button", name="Pause all").click()
         expect(self.summary).to_contain_text("3 paused")
         self.assertEqual(self.page.title(), "All files – PeerStor")
@@ -74,20 +76,20 @@ class TogetherTest(SlowCase):
         """All can be cancelled at once; those that are stored stay."""
         self.begin_all()
         self.wait_sent("a.bin", 0.1)
+        self.strait.rate = MIB // 20
         self.summary.get_by_role("button", name="Cancel all").click()
         self.page.get_by_role("heading", name="Uploads").wait_for(state="hidden")
         self.assertEqual(list(self.storage.glob("[!.]*")), [])
 
     def test_retry_all(self) -> None:
         """All that failed can be tried again at once; what had failed is shown, and said with what to do about it."""
-        self.full = True
-        self.page.route(CHUNKS, self._answer)
+        self.page.route(CHUNKS, refuse)
         self.begin_all()
         for name in self.names:
             self.card(name).get_by_text("There is no room left. What has arrived is kept. Make room").wait_for()
         expect(self.summary).to_contain_text("3 not uploaded")
         self.assertRegex(" ".join(heard(self.page)), r"Not uploaded: \w\.bin.*Make room on the server")
-        self.full = False
+        self.page.unroute(CHUNKS)
         self.speed_up()
         self.summary.get_by_role("button", name="Try all again").click()
         self.wait_all()
@@ -115,9 +117,8 @@ class TogetherTest(SlowCase):
         self.wait_sent("b.bin", 0.05)
         self.assertEqual(self.card("a.bin").get_attribute("data-state"), "sending")
 
-    def _answer(self, route: Route) -> None:
-        if self.full:
-            told = {"error": "no_space", "message": "There is no room left.", "free": 0}
-            route.fulfill(status=507, content_type="application/json", body=json.dumps(told))
-        else:
-            route.continue_()
+
+def refuse(route: Route) -> None:
+    """Be a server whose disk is full."""
+    told = {"error": "no_space", "message": "There is no room left.", "free": 0}
+    route.fulfill(status=507, content_type="application/json", body=json.dumps(told))

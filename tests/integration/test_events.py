@@ -5,6 +5,7 @@ import os
 import re
 import select
 import socket
+import ssl
 import time
 from urllib.request import urlopen
 
@@ -35,7 +36,14 @@ class Ear:
     """A client that listens."""
 
     def __init__(
-        self, port: int, query: str = "path=/", *, number: int = 0, buffer: int = 0, **headers: str
+        self,
+        port: int,
+        query: str = "path=/",
+        *,
+        number: int = 0,
+        buffer: int = 0,
+        tls: ssl.SSLContext | None = None,
+        **headers: str,
     ) -> None:
         self.socket = socket.socket()
         if buffer:
@@ -43,6 +51,8 @@ class Ear:
         self.socket.settimeout(PATIENCE)
         self.socket.bind((f"127.0.0.{number // EACH + 1}", 0))
         self.socket.connect(("127.0.0.1", port))
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket)
         self.socket.sendall(
             head("GET", f"/api/events?{query}", headers={"Accept": "text/event-stream", **headers})
         )
@@ -151,6 +161,29 @@ class EventsTests(EventsCase):
         connection = self.connect(server)
         for _ in range(3):
             self.assertEqual(connection.request("GET", "/").status, 200)
+
+    def test_over_tls(self) -> None:
+        """It is the same over TLS, the fast way and the other: told at once, and gone when the client is."""
+        for lanes in ((), ("--no-fast-lanes",)):
+            server = self.serve("--https", "--metrics-open", *lanes)
+            tls = ssl.create_default_context()
+            tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+            ear = Ear(server.port, tls=tls)
+            self.addCleanup(ear.socket.close)
+            ear.wait(1)
+            with open(f"{server.storage}/strange", "wb"):
+                pass
+            self.assertLess(ear.wait(2), 1, lanes)
+
+            def streams(port: int = server.port, tls: ssl.SSLContext = tls) -> bytes:
+                address = f"https://127.0.0.1:{port}/-/metrics"
+                with urlopen(address, timeout=PATIENCE, context=tls) as answer:
+                    found: bytes = answer.read().partition(b"\npeerstor_event_streams ")[2][:3]
+                return found
+
+            self.assertEqual(streams(), b"1.0")
+            ear.socket.close()
+            until(lambda: streams() == b"0.0", "the stream to end", seconds=2)
 
     def test_through_nginx(self) -> None:
         """A proxy that keeps answers back until they are complete passes events on as they come."""

@@ -219,7 +219,7 @@ class ChangedBehindTests(ServerCase):
 
 def _row(row: str) -> tuple[str, tuple[str, int]]:
     """Take a row of the page apart."""
-    found = re.search(r"<bdi>(.*?)</bdi>.*<td class=size>(.*?)<.*datetime=(\S+?)Z>", row)
+    found = re.search(r"<bdi>(.*?)</bdi>.*<td class=size[^>]*>(.*?)<.*datetime=(\S+?)Z>", row)
     assert found, row
     moment = calendar.timegm(time.strptime(found[3], "%Y-%m-%dT%H:%M:%S"))
     return unescape(found[1]), (found[2], moment)

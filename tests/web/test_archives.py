@@ -110,6 +110,13 @@ class Archive(ArchiveCase):
         self.assertEqual(self.house.get("/nowhere/?archive=zip").status, 404)
         self.assertEqual(self.house.get("/docs/?archived=zip", accept="text/plain").body[:12], b"/docs/a.txt\n")
 
+    def test_order_of_a_listing(self) -> None:
+        """What a listing takes changes nothing, but is refused alike where it makes no sense."""
+        self.assertEqual(self.house.get("/docs/?archive=zip&sort=size&order=desc&limit=1").status, 200)
+        for query in ("limit=-1", "limit=0", "sort=colour", "order=up"):
+            for method in ("GET", "HEAD"):
+                self.assertEqual(self.house.ask(method, f"/docs/?archive=zip&{query}").status, 400, query)
+
     def test_without_slash(self) -> None:
         """A folder without its slash is sent to the one with it, wish and all."""
         answer = self.house.get("/docs?archive=zip&name=a.txt")

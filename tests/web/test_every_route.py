@@ -15,6 +15,7 @@ from tests.web.shares.scaffold import OWNER, SharingCase, basic, bearer
 
 OPEN = {
     ("/-/static/<digest>/<name>", "GET"), ("/-/static/<digest>/<name>", "HEAD"),
+    ("/api/openapi.json", "GET"), ("/api/openapi.json", "HEAD"),
     ("/-/health", "GET"), ("/-/health", "HEAD"),
     ("/-/login", "GET"), ("/-/login", "HEAD"), ("/-/login", "POST"), ("/-/logout", "POST"),
     ("/-/unlock/<share>", "POST"),

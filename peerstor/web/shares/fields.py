@@ -111,8 +111,8 @@ def _expires(value: Any, now: float) -> float | None:
             moment = datetime.fromisoformat(value.upper()).timestamp()
         except (ValueError, OverflowError):
             raise refusal from None
-    elif isinstance(value, int) and not isinstance(value, bool) and 0 < value <= SECONDS:
-        moment = now + value
+    elif (seconds := _whole(value)) is not None and 0 < seconds <= SECONDS:
+        moment = now + seconds
     else:
         raise refusal
     if not now < moment <= now + SECONDS or not math.isfinite(moment):
@@ -138,11 +138,19 @@ def _count(name: str, most: int) -> Callable[[Any, float], int | None]:
     def read(value: Any, _: float) -> int | None:
         if value is None:
             return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most:
+        number = _whole(value)
+        if number is None or not 0 < number <= most:
             raise BadRequest("{name} must be a whole number from 1 to {most}, or null.", name=name, most=most)
-        return value
+        return number
 
     return read
+
+
+def _whole(value: Any) -> int | None:
+    """Read a whole number, which JSON may write as 2.0 too (JSON Schema, section 6.3); None for anything else."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _is_unicode(text: str) -> bool:

@@ -18,6 +18,7 @@ from peerstor.web.cookies import set_cookie
 from peerstor.web.display import human_size, time_shown
 from peerstor.web.files import Files, Reading, read_small
 from peerstor.web.guard import Admission
+from peerstor.web.headers import allow_previews
 from peerstor.web.listing import Listings
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.pages import Pages
@@ -26,6 +27,7 @@ from peerstor.web.shares.access import COOKIE
 from peerstor.web.shares.guard import UNSTORED
 from peerstor.web.shares.previews import is_preview
 from peerstor.web.shares.view import Visit, visit_of
+from peerstor.web.viewing.kinds import PLAYED, kind_of
 
 PAGE_OR_FILE = ("application/octet-stream", "text/html")
 
@@ -108,8 +110,10 @@ class ShareReading:
         request.setHeader(b"cache-control", UNSTORED)
         if not is_preview(request):
             give_ticket(request, visit, self._tickets)
-        share, found = visit.share, reading.opened.stat
-        return self._pages.answer(
+        share, found, kind = visit.share, reading.opened.stat, kind_of(admission.path.name).value
+        # To look at it here is to download it: not where that may be the last time.
+        plays = kind in PLAYED and share.max_downloads is None
+        page = self._pages.answer(
             request,
             "share_file.html",
             visitor=admission.visitor,
@@ -119,7 +123,11 @@ class ShareReading:
             modified=time_shown(found.st_mtime),
             expires=None if share.expires is None else time_shown(share.expires),
             note=share.note,
+            kind=kind if plays else None,
         )
+        if plays:
+            allow_previews(request)
+        return page
 
     async def _counted(self, request: StreamingRequest, visit: Visit, path: TreePath, reading: Reading) -> bytes:
         """Send bytes of a file, and count what was really sent of it."""

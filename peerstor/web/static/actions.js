@@ -2,6 +2,7 @@ import { BASE } from "./base.js";
 import { Refusal } from "./calls.js";
 import { copyOf, find, make } from "./elements.js";
 import { isFolder, segment } from "./rows.js";
+import { heed } from "./state.js";
 import { t, tn } from "./texts.js";
 import { toast } from "./toast.js";
 import { send } from "./transport.js";
@@ -309,6 +310,7 @@ export class Actions {
   async #ask(page, selector) {
     try {
       const answer = await fetch(page, { headers: { Accept: "text/html" } });
+      heed(answer);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       const found = fresh.querySelector(selector);
       if (!found) {

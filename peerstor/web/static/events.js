@@ -57,6 +57,7 @@ export function follow(list) {
   /** Follow the folder while somebody sees it. */
   function look() {
     looking.abort();
+    restart();
     looking = new AbortController();
     const { signal } = looking;
     const leading = () => lead(signal).catch(() => {});
@@ -75,16 +76,15 @@ export function follow(list) {
   }
 
   /** @param {Message} message */
-  function hear({ id, path, news, status = 200 }) {
+  function hear({ id, path, news, status = 0 }) {
     if (path !== undefined && id) {
       shown.set(id, path);
       restart();
     } else if (id) {
       show();
-    } else {
+    } else if (!news) {
       state(status);
-    }
-    if (news?.path === here) {
+    } else if (news.path === here && !document.hidden) {
       take(news.version);
     }
   }
@@ -97,7 +97,7 @@ export function follow(list) {
     channel?.postMessage({ id });
     while (going) {
       await rest(MEET, signal);
-      if (await listen(signal, backoff)) {
+      if (await listen(backoff)) {
         going = await ask(signal);
         await rest(Math.min(ASKED, backoff.next()), signal);
       }
@@ -112,11 +112,10 @@ export function follow(list) {
   /**
    * Listen until something breaks, or other folders are to be listened to.
    *
-   * @param {AbortSignal} signal
    * @param {Backoff} backoff
    * @returns {Promise<boolean>} whether something broke
    */
-  function listen(signal, backoff) {
+  function listen(backoff) {
     return new Promise((resolve) => {
       const source = new EventSource(address());
       let timer = 0;
@@ -138,7 +137,6 @@ export function follow(list) {
       });
       source.onerror = () => end(true);
       restart = () => end(false);
-      signal.addEventListener("abort", restart);
     });
   }
 
@@ -151,23 +149,22 @@ export function follow(list) {
   async function ask(signal) {
     const headers = { Accept: "application/json" };
     const answer = await fetch(address(), { signal, headers, cache: "no-cache" }).catch(() => null);
+    const found = answer?.ok && (await answer.json().catch(() => null));
     const status = answer?.status ?? 0;
-    const gone = status === 403 || status === 404;
-    const found = /** @type {News[]} */ (answer?.ok ? (await answer.json()).folders : []);
-    for (const news of gone ? [{ path: here, version: null }] : found) {
-      tell({ news });
-    }
-    if (!gone && !found.length && !signal.aborted) {
+    if (found) {
+      /** @type {News[]} */ (found.folders).map((news) => tell({ news }));
+    } else if (status === 403 || status === 404) {
+      state(404); // for this tab; another one may listen for the rest
+    } else if (!signal.aborted) {
       tell({ status });
     }
-    return !gone && status !== 401;
+    return ![401, 403, 404].includes(status);
   }
 
   /** @param {string | null} version that the folder is in */
   function take(version) {
-    if (version === null) {
-      state(404);
-    } else if (version !== told) {
+    state(version === null ? 404 : 200);
+    if (version !== null && version !== told) {
       turn = turn.then(() => renew(version));
     }
     told = version;

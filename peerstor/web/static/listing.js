@@ -1,6 +1,6 @@
 import { announce, find } from "./elements.js";
 import { dress, itemOf, rowOf } from "./rows.js";
-import { state } from "./state.js";
+import { heed } from "./state.js";
 import { t } from "./texts.js";
 
 /** @import { Item } from "./rows.js" */
@@ -60,9 +60,7 @@ export class Listing {
 
   async #renew() {
     const answer = await fetch(this.address, { headers: { Accept: "text/html" }, cache: "no-cache" });
-    if (answer.status === 401 || answer.redirected) {
-      state(401);
-    }
+    heed(answer);
     if (!answer.ok) {
       return;
     }

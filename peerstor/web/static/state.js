@@ -14,10 +14,10 @@ export function state(status) {
   const known = /** @type {Record<number, string[]>} */ ({
     200: [""],
     401: [t("You are signed out."), t("Sign in"), `${BASE}/-/login?next=${next}`],
-    404: [t("This folder is gone, or not for you to see any more."), t("Go up"), ".."],
+    404: [t("This folder is gone, or not for you to see."), t("Go up"), ".."],
   });
   const otherwise = navigator.onLine
-    ? t("The server doesn’t answer as it should. Trying again…")
+    ? t("The server doesn’t answer. Trying again…")
     : t("You are offline. What you see is as it was.");
   const [words = otherwise, label, href = ""] = known[status] ?? [];
   if (words !== said) {
@@ -26,5 +26,12 @@ export function state(status) {
     bar.replaceChildren(words, " ", ...(label ? [make("a", { textContent: label, href })] : []));
     bar.hidden = !words;
     announce(words || t("Connected again."));
+  }
+}
+
+/** Look whether an answer says that the session has ended. @param {Response} answer */
+export function heed({ status, redirected }) {
+  if (status === 401 || redirected) {
+    state(401);
   }
 }

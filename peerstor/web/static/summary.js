@@ -40,8 +40,7 @@ export function summary(element, order) {
     ];
     setText(find(element, ".upload-words", HTMLElement), words.filter(Boolean).join(" · "));
     showButtons(element, [
-      moving ? "pause" : "",
-      paused ? "resume" : "",
+      moving ? "pause" : paused ? "resume" : "",
       failed.some(({ state }) => state === "stopped") ? "retry" : "",
       files > done ? "cancel" : "close",
     ]);

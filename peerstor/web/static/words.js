@@ -86,7 +86,6 @@ export const percent = (part, whole) => (whole === 0 ? 100 : Math.floor((100 * p
 export const wayOutOf = (code) =>
   ({
     login_needed: t("Do so in another tab, then try again here."),
-    forbidden: t("“What may I do?” at the top tells more."),
     bad_name: t("Use up to 255 bytes, and no “/”."),
     no_space: t("Empty the trash, or ask the server’s owner for room."),
   })[code] ?? "";

@@ -16,6 +16,7 @@ from peerstor.web.pages import Pages
 from peerstor.web.routes import Routes
 from peerstor.web.viewing.codes import code_address
 from peerstor.web.viewing.content import Contents
+from peerstor.web.viewing.kinds import PLAYED
 from peerstor.web.viewing.targets import VIEW, view_address
 
 RULE = f"{VIEW}/"
@@ -88,6 +89,7 @@ class ViewFace:
             address=address,
             code=code_address(self._links, path),
             shown=shown,
+            played=PLAYED,
             size=human_size(shown.size),
             modified=time_shown(shown.mtime),
             previous=self._beside(parent, shown.beside.previous),

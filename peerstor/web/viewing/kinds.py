@@ -25,6 +25,9 @@ class Kind(Enum):
     """What can only be downloaded."""
 
 
+PLAYED = frozenset({kind.value for kind in (Kind.IMAGE, Kind.VIDEO, Kind.AUDIO, Kind.PDF)})
+"""Those that a browser shows by its own means, from the file's own address."""
+
 _IMAGES = frozenset(
     {"apng", "avif", "bmp", "gif", "jpeg", "png", "svg+xml", "vnd.microsoft.icon", "webp", "x-icon"}
 )

@@ -1,5 +1,6 @@
 """The API of share links."""
 
+import math
 from typing import Any
 
 from peerstor.access.rights import EVERY, Right
@@ -50,8 +51,8 @@ class Making(SharingCase):
             *(({**path, "expires": bad}, "expires") for bad in (
                 0, -1, 1.5, True, "soon", "", "3600", 10**12, "2020-01-01T00:00:00Z", "2030-13-01T00:00:00Z", "2030-01-01", "2030-01-01T00:00:00", "9999-12-31T23:59:59Z", [], "\u0662030-01-01T00:00:00Z")),
             *(({**path, "password": bad}, "password") for bad in ("", 1, "x" * 257, [], "\ud800")),
-            *(({**path, "max_downloads": bad}, "max_downloads") for bad in (0, -1, 1.0, "1", True, 10**7, [])),
-            *(({**path, "mode": "upload", "max_bytes": bad}, "max_bytes") for bad in (0, -1, 1.0, "1", True, 2**63)),
+            *(({**path, "max_downloads": bad}, "max_downloads") for bad in (0, -1, 1.5, "1", True, 10**7, [])),
+            *(({**path, "mode": "upload", "max_bytes": bad}, "max_bytes") for bad in (0, -1, 1.5, "1", True, 2**63, float(2**63), math.inf, math.nan)),
             *(({**path, "note": bad}, "note") for bad in (None, 1, "x" * 2001, "\ud800", "a\0b")),
             ({**path, "mode": "upload", "max_downloads": 1}, "max_downloads"), ({**path, "max_bytes": 1}, "max_bytes"),
             ({"path": "/shared/a.txt", "mode": "upload"}, "mode"),
@@ -62,6 +63,12 @@ class Making(SharingCase):
         for bad in ("/..", "/a//b", "/\0", "/\ud800", "/./a"):
             self.assertEqual(self.api("POST", body={"path": bad}).json["error"], "bad_path", bad)
         self.assertEqual(self.api("GET").json["shares"], [])
+
+    def test_whole_numbers(self) -> None:
+        """JSON knows one kind of numbers: 2.0 is 2, and told back as such."""
+        self.share(expires=60.0, max_downloads=2.0)
+        told = self.told()
+        self.assertEqual((told["expires"], repr(told["max_downloads"])), ("2023-11-14T22:14:20Z", "2"))
 
     def test_moments(self) -> None:
         """An end is a number of seconds from now, or a moment."""

@@ -201,6 +201,21 @@ class Rights(SharingCase):
         self.assertIn(self.get("/-/view/shared/a.txt", cookie).status, (401, 403))
         self.assertEqual(self.get(f"{address}/-/view/a.txt", cookie).status, 404)
 
+    def test_shared_alone(self) -> None:
+        """The page of a shared picture shows it, which counts as a download; not where downloads are limited."""
+        for name, shown in (("p.png", True), ("d.pdf", True), ("t.md", False), ("p.html", False)):
+            self.house.put_file(f"shared/{name}", b"content")
+            address = self.share(f"/shared/{name}")
+            page = self.get(address, PAGE)
+            source = f'src="{address}/{name}"'
+            self.assertEqual(source in page.body.decode(), shown, name)
+            self.assertEqual("frame-src" in policy(page), shown, name)
+            self.assertEqual(self.told()["downloads"], 0)
+            self.assertEqual(self.get(f"{address}/{name}", self.cookie(page)).body, b"content")
+            self.assertEqual(self.told()["downloads"], 1)
+            limited = self.share(f"/shared/{name}", max_downloads=1)
+            self.assertNotIn(b'src="' + limited.encode(), self.get(limited, PAGE).body)
+
     def test_ways_in(self) -> None:
         """Without a script, the page of an entry leads to it; for who may only look, the listing itself does."""
         entry = self.house.ask("GET", "/-/entry?path=/shared/a.txt", headers={**PAGE, **OWNER}).body
