@@ -43,28 +43,16 @@ export class Backoff {
  */
 export function rest(seconds, signal) {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-      return;
-    }
-    const timer = setTimeout(awake, seconds * 1000);
-    globalThis.addEventListener("online", awake);
-    globalThis.addEventListener("visibilitychange", awake);
-    signal.addEventListener("abort", giveUp);
-
-    function leave() {
+    const done = new AbortController();
+    const once = { signal: done.signal };
+    const awake = () => {
       clearTimeout(timer);
-      globalThis.removeEventListener("online", awake);
-      globalThis.removeEventListener("visibilitychange", awake);
-      signal.removeEventListener("abort", giveUp);
-    }
-    function awake() {
-      leave();
-      resolve();
-    }
-    function giveUp() {
-      leave();
-      reject(signal.reason);
-    }
+      done.abort();
+      signal.aborted ? reject(signal.reason) : resolve();
+    };
+    const timer = setTimeout(awake, signal.aborted ? 0 : seconds * 1000);
+    globalThis.addEventListener("online", awake, once);
+    globalThis.addEventListener("visibilitychange", awake, once);
+    signal.addEventListener("abort", awake, once);
   });
 }

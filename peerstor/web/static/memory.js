@@ -16,49 +16,25 @@ const KEPT = 7 * 24 * 3600 * 1000;
  *   the epoch
  */
 
-/** Remembers unfinished uploads past a reload. Where the browser keeps nothing, nothing is remembered. */
-export class Memory {
-  #storage;
+/** @typedef {ReturnType<typeof memoryIn>} Memory */
 
-  /** @param {Storage | null} storage */
-  constructor(storage) {
-    this.#storage = storage;
-  }
+/**
+ * Give what remembers unfinished uploads past a reload. Where the browser keeps nothing, nothing is remembered.
+ *
+ * @param {Storage | null} storage
+ */
+export function memoryIn(storage) {
+  /** @param {Identity} identity */
+  const known = (identity) => within(identity.folder).find((known) => keyOf(known) === keyOf(identity));
 
-  /**
-   * @param {Identity} identity
-   * @param {string} session
-   * @param {number} sent bytes
-   */
-  remember(identity, session, sent) {
+  /** @param {Identity} identity @param {string} session @param {number} sent bytes */
+  function remember(identity, session, sent) {
     const { size } = identity;
     try {
-      this.#storage?.setItem(keyOf(identity), JSON.stringify({ size, session, sent, touched: Date.now() }));
+      storage?.setItem(keyOf(identity), JSON.stringify({ size, session, sent, touched: Date.now() }));
     } catch {
       // full: the upload itself doesn't need it
     }
-  }
-
-  /** @param {Identity} identity */
-  forget(identity) {
-    this.#storage?.removeItem(keyOf(identity));
-  }
-
-  /**
-   * @param {Identity} identity
-   * @returns {number} bytes sent; 0 where nothing is known
-   */
-  sent(identity) {
-    return this.#known(identity)?.sent ?? 0;
-  }
-
-  /**
-   * Give the session of an earlier visit, so that the server takes this one for the same client; else a new one.
-   *
-   * @param {Identity} identity
-   */
-  session(identity) {
-    return this.#known(identity)?.session ?? randomText();
   }
 
   /**
@@ -67,17 +43,13 @@ export class Memory {
    * @param {string} folder
    * @returns {Remembered[]}
    */
-  in(folder) {
-    const storage = this.#storage;
-    if (!storage) {
-      return [];
-    }
-    const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? "");
+  function within(folder) {
+    const keys = Array.from({ length: storage?.length ?? 0 }, (_, index) => storage?.key(index) ?? "");
     const found = [];
     for (const key of keys.filter((name) => name.startsWith(PREFIX))) {
-      const known = parse(key, storage.getItem(key));
+      const known = parse(key, storage?.getItem(key) ?? "");
       if (known === null || known.touched < Date.now() - KEPT) {
-        storage.removeItem(key);
+        storage?.removeItem(key);
       } else if (known.folder === folder || (known.folder.startsWith(folder) && !known.folder.includes(SHARES))) {
         found.push(known);
       }
@@ -85,10 +57,19 @@ export class Memory {
     return found.sort((a, b) => a.touched - b.touched);
   }
 
-  /** @param {Identity} identity */
-  #known(identity) {
-    return this.in(identity.folder).find((known) => keyOf(known) === keyOf(identity));
-  }
+  return {
+    remember,
+    /** @param {Identity} identity */
+    forget: (identity) => storage?.removeItem(keyOf(identity)),
+    /** Give how many bytes were sent; 0 where nothing is known. @param {Identity} identity */
+    sent: (identity) => known(identity)?.sent ?? 0,
+    /** Give the session of an earlier visit, so that the server takes this one for the same client; else a new one.
+     *
+     * @param {Identity} identity
+     */
+    session: (identity) => known(identity)?.session ?? randomText(),
+    in: within,
+  };
 }
 
 /** @returns {Storage | null} the browser's storage; null where it is switched off */
@@ -113,13 +94,13 @@ function keyOf({ folder, name, fingerprint }) {
 
 /**
  * @param {string} key
- * @param {string | null} value
+ * @param {string} value
  * @returns {Remembered | null}
  */
 function parse(key, value) {
   try {
     const [folder, name, fingerprint] = JSON.parse(key.slice(PREFIX.length));
-    const { size, session, sent, touched } = JSON.parse(value ?? "");
+    const { size, session, sent, touched } = JSON.parse(value);
     const numbers = [size, sent, touched].every(Number.isFinite);
     const texts = [folder, name, fingerprint, session].every((text) => typeof text === "string");
     return numbers && texts ? { folder, name, fingerprint, size, session, sent, touched } : null;

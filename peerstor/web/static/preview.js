@@ -1,5 +1,5 @@
 import { BASE } from "./base.js";
-import { find } from "./elements.js";
+import { find, make } from "./elements.js";
 import { listing } from "./listing.js";
 import { isFolder } from "./rows.js";
 import { visible } from "./words.js";
@@ -24,9 +24,8 @@ const isPlain = (event) =>
   !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.defaultPrevented);
 
 function open() {
-  const box = document.createElement("dialog");
-  box.className = "preview";
-  box.tabIndex = -1; // or a click in it would give the focus to the page below
+  // With a tab index, or a click in it would give the focus to the page below.
+  const box = make("dialog", { className: "preview", tabIndex: -1 });
   box.addEventListener("close", () => {
     if (box === dialog) {
       history.back(); // what takes it away is `popstate`, as with the browser's own button

@@ -34,11 +34,9 @@ export class Progress {
 
   /** @returns {number | null} bytes a second; null while too little is known */
   get speed() {
-    const [first, last] = [this.#samples.at(0), this.#samples.at(-1)];
-    if (!first || !last || last.at - first.at < 0.5) {
-      return null;
-    }
-    return (last.bytes - first.bytes) / (last.at - first.at);
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
+    const time = first && last ? last.at - first.at : 0;
+    return first && last && time >= 0.5 ? (last.bytes - first.bytes) / time : null;
   }
 
   /**
@@ -46,8 +44,7 @@ export class Progress {
    * @returns {number | null} seconds left
    */
   left(size) {
-    const speed = this.speed;
-    const last = this.#samples.at(-1);
-    return speed && last ? (size - last.bytes) / speed : null;
+    const { speed } = this;
+    return speed && (size - (this.#samples.at(-1)?.bytes ?? 0)) / speed;
   }
 }

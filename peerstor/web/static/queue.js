@@ -7,32 +7,34 @@ const LARGE_AT_ONCE = 2;
 const SMALL_AT_ONCE = 4;
 const SMALL = 1024 * 1024;
 
-/** Runs uploads in the order in which they were chosen, never two of one name at once. */
-export class Queue {
-  #waiting = /** @type {Set<Upload>} */ (new Set());
-  #running = /** @type {Set<Upload>} */ (new Set());
+/**
+ * Give what has an upload stand in line: they run in the order in which they were chosen, never two of one name at once.
+ *
+ * @returns {(upload: Upload) => void}
+ */
+export function queue() {
+  const waiting = /** @type {Set<Upload>} */ (new Set());
+  const running = /** @type {Set<Upload>} */ (new Set());
 
-  /** Have an upload stand in line. @param {Upload} upload */
-  add(upload) {
-    this.#waiting.add(upload);
-    this.#advance();
-  }
-
-  #advance() {
-    for (const upload of this.#waiting) {
-      if (this.#running.size >= (upload.size < SMALL ? SMALL_AT_ONCE : LARGE_AT_ONCE)) {
+  function advance() {
+    for (const upload of waiting) {
+      if (running.size >= (upload.size < SMALL ? SMALL_AT_ONCE : LARGE_AT_ONCE)) {
         return;
       }
       if (upload.state !== "queued") {
-        this.#waiting.delete(upload); // comes again when it goes on
-      } else if (![...this.#running].some(({ label }) => label === upload.label)) {
-        this.#waiting.delete(upload);
-        this.#running.add(upload);
+        waiting.delete(upload); // comes again when it goes on
+      } else if (![...running].some(({ label }) => label === upload.label)) {
+        waiting.delete(upload);
+        running.add(upload);
         upload.run().finally(() => {
-          this.#running.delete(upload);
-          this.#advance();
+          running.delete(upload);
+          advance();
         });
       }
     }
   }
+  return (upload) => {
+    waiting.add(upload);
+    advance();
+  };
 }

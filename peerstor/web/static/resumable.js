@@ -1,6 +1,5 @@
 import { Backoff, rest } from "./backoff.js";
 import { Refusal } from "./calls.js";
-import { t } from "./texts.js";
 import { ConnectionLost } from "./transport.js";
 
 /** @import { Calls, Standing, Stored } from "./calls.js" */
@@ -186,7 +185,7 @@ async function read(slice) {
   try {
     return await slice.arrayBuffer();
   } catch {
-    throw new SourceLost(t("The file has changed or can no longer be read."));
+    throw new SourceLost();
   }
 }
 

@@ -40,10 +40,11 @@ export function takeFiles(take, keep) {
     }
   });
   addEventListener("drop", (event) => {
+    const { dataTransfer } = event;
     classList.remove("dropping");
-    if (event.dataTransfer && brings(event, event.dataTransfer)) {
+    if (dataTransfer && brings(event, dataTransfer)) {
       event.preventDefault();
-      take(brought(event.dataTransfer, keep));
+      take(brought(dataTransfer, keep));
     }
   });
   addEventListener("paste", (event) => {

@@ -17,19 +17,19 @@ const MARKS = [25, 50, 75];
 
 /** Tell how far all uploads together are. @param {Upload[]} all */
 export function tally(all) {
-  const those = (/** @type {(state: State) => boolean} */ which) => all.filter(({ state }) => which(state));
+  const those = (/** @type {State[]} */ ...states) => all.filter(({ state }) => states.includes(state));
   const sum = (/** @type {(upload: Upload) => number} */ of) => all.reduce((total, each) => total + of(each), 0);
-  const done = those((state) => state === "done").length;
-  const flowing = those((state) => state === "sending" || state === "finishing").length;
-  const [waiting] = flowing ? [] : those((state) => state === "waiting");
+  const done = those("done").length;
+  const flowing = those("sending", "finishing").length;
+  const [waiting] = flowing ? [] : those("waiting");
   const size = sum((each) => each.size);
   const sent = sum((each) => each.sent);
   return {
     files: all.length,
     done,
-    moving: those((state) => MOVING.has(state)).length,
-    paused: those((state) => state === "paused").length,
-    failed: those((state) => FAILED.has(state)),
+    moving: those(...MOVING).length,
+    paused: those("paused").length,
+    failed: those(...FAILED),
     /** One that waits for the network or the server, where nothing else moves. */
     waiting,
     sent,

@@ -38,12 +38,16 @@ export function send({ method, url, signal, silence, body, onProgress }) {
     }
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
-    let timer = setTimeout(stop, silence * 1000);
-
-    request.upload.onprogress = (event) => {
+    let timer = 0;
+    const listen = () => {
       clearTimeout(timer);
-      timer = setTimeout(stop, silence * 1000);
-      onProgress?.(event.loaded);
+      timer = window.setTimeout(stop, silence * 1000);
+    };
+    listen();
+
+    request.upload.onprogress = ({ loaded }) => {
+      listen();
+      onProgress?.(loaded);
     };
     request.onloadend = () => {
       clearTimeout(timer);

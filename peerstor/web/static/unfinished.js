@@ -33,11 +33,10 @@ export async function goOn(folder, memory, list, take) {
       again();
       continue;
     }
-    const row = reminder(name, () => {
+    const { row, button } = reminder(name, () => {
       handles.drop(folder, name);
       own.forEach(forget);
     });
-    const button = find(row, '[data-order="choose"]', HTMLElement);
     button.textContent = t("Continue");
     button.onclick = async () => {
       if ((await handle.requestPermission()) === "granted") {
@@ -61,12 +60,12 @@ export async function goOn(folder, memory, list, take) {
     const { name, size, fingerprint } = known;
     const values = { name: visible(name) };
     const label = below(folder, known);
-    const row = reminder(label, () => forget(known));
+    const { row, button } = reminder(label, () => forget(known));
     const words = find(row, ".upload-words", HTMLElement);
     const input = find(row, "input", HTMLInputElement);
     row.dataset.of = keyOf(known);
     words.append(" ", t("Choose the same file again to continue at {share} %.", { share: percent(offset, size) }));
-    find(row, '[data-order="choose"]', HTMLElement).onclick = () => input.click();
+    button.onclick = () => input.click();
     input.onchange = async () => {
       const [file] = input.files ?? [];
       if (file?.name === name && (await fingerprintOf(file)) === fingerprint) {
@@ -138,5 +137,5 @@ function reminder(name, forget) {
     row.remove();
     forget();
   };
-  return row;
+  return { row, button: find(row, '[data-order="choose"]', HTMLElement) };
 }

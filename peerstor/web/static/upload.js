@@ -48,8 +48,8 @@ export class Upload {
 
   #parts;
   #controller = new AbortController();
-  #calls = /** @type {Calls | null} */ (null);
-  #transfer = /** @type {ReturnType<typeof transfer> | null} */ (null);
+  /** What talks to the server, and what sends. */
+  #way = /** @type {{ calls: Calls, move: ReturnType<typeof transfer> } | null} */ (null);
   #discardOther = false;
   #remembered = 0;
   #session = "";
@@ -84,14 +84,15 @@ export class Upload {
     this.progress.restart();
     this.#become("reading");
     try {
-      const { calls, transfer } = await this.#prepare();
+      this.#way ??= await this.#prepared();
+      const { calls, move } = this.#way;
       calls.conflict = this.conflict;
       if (this.#discardOther) {
         this.#become("sending");
         await this.#abandon(calls, this.#controller.signal);
         this.#discardOther = false;
       }
-      this.stored = await transfer(this.#controller.signal);
+      this.stored = await move(this.#controller.signal);
       this.#forget();
       this.#become("done");
       this.#running = false;
@@ -103,17 +104,13 @@ export class Upload {
 
   /** Stop sending; what has arrived stays. */
   pause() {
-    if (this.#running) {
-      this.#controller.abort(PAUSED);
-    } else {
-      this.#become("paused");
-    }
+    this.#end(PAUSED);
   }
 
   /** Stand in line again after a pause, or after what had stopped it. */
   again() {
     if (this.state === "stopped") {
-      this.#calls = null; // its folder may have to be made anew
+      this.#way = null; // its folder may have to be made anew
     }
     this.#become("queued");
   }
@@ -136,18 +133,16 @@ export class Upload {
 
   /** Stop, and have the server drop what has arrived of this file; another file of this name stays. */
   cancel() {
-    if (this.#running) {
-      this.#controller.abort(CANCELLED);
-    } else {
-      this.#dropped();
-    }
+    this.#end(CANCELLED);
+  }
+
+  /** @param {symbol} why */
+  #end(why) {
+    this.#running ? this.#controller.abort(why) : this.#stopped(why);
   }
 
   /** Have its folder be there, and give what talks to the server and what sends. */
-  async #prepare() {
-    if (this.#calls && this.#transfer) {
-      return { calls: this.#calls, transfer: this.#transfer };
-    }
+  async #prepared() {
     const { signal } = this.#controller;
     const stop = new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason)));
     const { file, names, memory, chunk } = this.#parts;
@@ -160,10 +155,10 @@ export class Upload {
     const sent = memory.sent(identity);
     this.identity = identity;
     this.#session = memory.session(identity);
-    this.#calls = new Calls({ ...identity, session: this.#session }, send);
-    this.#transfer = transfer({
+    const calls = new Calls({ ...identity, session: this.#session }, send);
+    const move = transfer({
       file,
-      calls: this.#calls,
+      calls,
       chunk,
       begun: size > SMALL || sent > 0,
       allSent: size > 0 && sent === size,
@@ -182,7 +177,7 @@ export class Upload {
         },
       },
     });
-    return { calls: this.#calls, transfer: this.#transfer };
+    return { calls, move };
   }
 
   /** @param {number} bytes */
@@ -218,24 +213,22 @@ export class Upload {
 
   /** @param {unknown} error */
   async #stopped(error) {
+    const code = error instanceof Refusal ? error.code : "";
     if (error === PAUSED) {
       this.sent = this.arrived;
       this.#become("paused");
     } else if (error === CANCELLED) {
       await this.#dropped();
-    } else if (
-      error === TAKEN ||
-      (this.conflict === "refuse" && error instanceof Refusal && error.code === "exists")
-    ) {
+    } else if (error === TAKEN || (this.conflict === "refuse" && code === "exists")) {
       this.#become("taken");
-    } else if (error instanceof Refusal && error.code === "other_upload") {
+    } else if (error instanceof Refusal && code === "other_upload") {
       this.#owned = false;
       this.other = { offset: error.offset ?? 0, age: error.age };
       this.#become("asking");
     } else if (error instanceof Refusal) {
       this.#become("stopped", refusalInWords(error));
     } else if (error instanceof SourceLost || error instanceof DOMException) {
-      this.#become("stopped", `${t("The file has changed or can no longer be read.")} ${t("Choose it again.")}`);
+      this.#become("stopped", t("The file has changed or can no longer be read. Choose it again."));
     } else {
       this.#become("stopped", t("Something went wrong in this page. Reload it and choose the file again."));
       console.error(error);
@@ -243,10 +236,10 @@ export class Upload {
   }
 
   async #dropped() {
-    const [calls, owned] = [this.#calls, this.#owned];
+    const calls = this.#owned && this.#way?.calls;
     this.#forget();
     this.#become("cancelled");
-    if (calls && owned) {
+    if (calls) {
       await this.#abandon(calls, NEVER).catch(() => {}); // it expires by itself
     }
   }

@@ -5,8 +5,8 @@ import { find } from "./elements.js";
 import { encoded, forget, namesIn } from "./folders.js";
 import * as handles from "./handles.js";
 import { listing, refresh } from "./listing.js";
-import { Memory, storage } from "./memory.js";
-import { Queue } from "./queue.js";
+import { memoryIn, storage } from "./memory.js";
+import { queue } from "./queue.js";
 import { takeFiles } from "./sources.js";
 import { summary } from "./summary.js";
 import { FAILED, MOVING, tally } from "./tally.js";
@@ -45,8 +45,8 @@ export async function takeUploads(section) {
   const all = /** @type {Set<Upload>} */ (new Set());
   const cards = /** @type {Map<Upload, ReturnType<typeof card>>} */ (new Map());
   const kept = /** @type {Set<string>} */ (new Set());
-  const memory = new Memory(storage());
-  const queue = new Queue();
+  const memory = memoryIn(storage());
+  const enqueue = queue();
   const chunk = new ChunkSize();
   let timer = 0;
   let refreshing = false;
@@ -110,7 +110,7 @@ export async function takeUploads(section) {
   function changed(upload) {
     const { state, identity } = upload;
     if (state === "queued") {
-      queue.add(upload);
+      enqueue(upload);
     } else if (state === "sending" && identity) {
       isOnItsWay(reminders, identity);
     } else if (state === "done") {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Memory } from "../../../peerstor/web/static/memory.js";
+import { memoryIn } from "../../../peerstor/web/static/memory.js";
 
 const IDENTITY = { folder: "/a/", name: "n", size: 10, fingerprint: "f" };
 
@@ -43,17 +43,17 @@ class Kept {
 
 test("an upload goes on in the session that it was begun in, whichever visit it is", () => {
   const kept = new Kept();
-  const session = new Memory(kept).session(IDENTITY);
+  const session = memoryIn(kept).session(IDENTITY);
   assert.match(session, /^[0-9a-f]{32}$/);
-  new Memory(kept).remember(IDENTITY, session, 5);
-  const later = new Memory(kept);
+  memoryIn(kept).remember(IDENTITY, session, 5);
+  const later = memoryIn(kept);
   assert.equal(later.session(IDENTITY), session);
   assert.equal(later.sent(IDENTITY), 5);
   assert.equal(later.in("/a/")[0]?.session, session);
 });
 
 test("no two uploads have a session in common", () => {
-  const memory = new Memory(new Kept());
+  const memory = memoryIn(new Kept());
   memory.remember(IDENTITY, memory.session(IDENTITY), 5);
   const others = [
     { ...IDENTITY, name: "m" },
@@ -65,17 +65,17 @@ test("no two uploads have a session in common", () => {
 });
 
 test("what an upload was, and where the browser keeps nothing: a new session each", () => {
-  const memory = new Memory(new Kept());
+  const memory = memoryIn(new Kept());
   const session = memory.session(IDENTITY);
   memory.remember(IDENTITY, session, 5);
   memory.forget(IDENTITY);
   assert.notEqual(memory.session(IDENTITY), session);
-  assert.notEqual(new Memory(null).session(IDENTITY), new Memory(null).session(IDENTITY));
+  assert.notEqual(memoryIn(null).session(IDENTITY), memoryIn(null).session(IDENTITY));
 });
 
 test("what can't be read is dropped", () => {
   const kept = new Kept();
-  const memory = new Memory(kept);
+  const memory = memoryIn(kept);
   memory.remember(IDENTITY, "s", 5);
   const key = kept.key(0) ?? "";
   for (const value of [
