@@ -106,7 +106,7 @@ class Operation:
         for refusal in self.refusals:
             status = str(refusal.status)
             if head:
-                told["responses"].setdefault(status, Answer(refusal.name).told())
+                told["responses"].setdefault(status, Answer(refusal.description).told())
             elif status in told["responses"]:  # health's own 503
                 told["responses"][status]["content"] = _both(told["responses"][status], refusal, pages=self.pages)
             else:
