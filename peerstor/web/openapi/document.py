@@ -33,7 +33,7 @@ TAGS = {
 
 SECURITY: dict[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token: `Authorization: Bearer SECRET`."},
-    "basic": {"type": "http", "scheme": "basic", "description": "A token as the password, under any user name."},
+    "basic": {"type": "http", "scheme": "basic", "description": "A token or a link's password, for any user."},
     "session": {
         "type": "apiKey",
         "in": "cookie",
@@ -48,8 +48,8 @@ A folder of plain files as a shared place: listing, download, uploads that resum
 
 Every method that is told of by GET is there as HEAD. OPTIONS tells the methods of any address. Names are bytes,
 and are sent percent-encoded; that they needn't be UTF-8 is nothing that this description can say. A parameter is
-given once at most, and there are at most 100 in an address. Pages for people (`/-/login`, `/-/shares`, what
-links open in a browser) are not told of here."""
+given once at most where it is no list, and there are at most 100 in an address. Pages for people (`/-/login`,
+`/-/shares`, what links open in a browser) are not told of here."""
 
 
 def description(base: str, *, token_needed: bool) -> Json:
