@@ -4,7 +4,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser.stage import WITHIN
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -20,6 +22,7 @@ ARGUMENTS = [
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Run the Chromium of the system, or Playwright's own where there is none."""
+    expect.set_options(timeout=WITHIN)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         yield browser

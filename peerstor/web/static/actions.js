@@ -19,7 +19,7 @@ const ADDRESS = 4000;
  * @param {string} query parameters, percent-encoded
  * @throws {Refusal | import("./transport.js").ConnectionLost}
  */
-async function call(name, query) {
+export async function call(name, query) {
   const { signal } = new AbortController();
   const answer = await send({ method: "POST", url: `${BASE}/api/${name}?${query}`, signal, silence: 600 });
   if (answer.status >= 300) {

@@ -32,7 +32,7 @@ export class Backoff {
 }
 
 /**
- * Wait, but no longer than until the network is back.
+ * Wait, but no longer than until the network is back, or somebody looks again after a sleep.
  *
  * @param {number} seconds
  * @param {AbortSignal} signal rejects the wait with its reason
@@ -46,11 +46,13 @@ export function rest(seconds, signal) {
     }
     const timer = setTimeout(awake, seconds * 1000);
     globalThis.addEventListener("online", awake);
+    globalThis.addEventListener("visibilitychange", awake);
     signal.addEventListener("abort", giveUp);
 
     function leave() {
       clearTimeout(timer);
       globalThis.removeEventListener("online", awake);
+      globalThis.removeEventListener("visibilitychange", awake);
       signal.removeEventListener("abort", giveUp);
     }
     function awake() {

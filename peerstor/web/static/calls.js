@@ -38,6 +38,8 @@ export class Refusal extends Error {
 
 /** The four calls of the upload API for one file. Each states size and fingerprint, so that two files never mix. */
 export class Calls {
+  /** What is to become of the file where its name is taken: `rename`, `replace` or `refuse`. */
+  conflict = "rename";
   #query;
   #send;
 
@@ -85,7 +87,10 @@ export class Calls {
    * @throws {Refusal | ConnectionLost}
    */
   async complete(signal) {
-    const told = await this.#call("POST", `complete${words()}`, { signal, silence: SILENCE_WHILE_STORING });
+    const told = await this.#call("POST", `complete?conflict=${this.conflict}${words()}`, {
+      signal,
+      silence: SILENCE_WHILE_STORING,
+    });
     return { path: String(told.path), href: typeof told.href === "string" ? told.href : "" };
   }
 

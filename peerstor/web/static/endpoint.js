@@ -23,5 +23,5 @@ export function words() {
   }
   const form = new FormData(find(document, "form.sharing", HTMLFormElement));
   const said = ["sender", "note"].map((name) => [name, String(form.get(name) ?? "").trim()]);
-  return `?${new URLSearchParams(said)}`;
+  return `&${new URLSearchParams(said)}`;
 }

@@ -3,6 +3,9 @@ import { BASE } from "./base.js";
 /** What other servers at the same host remember begins in another way: no base holds a blank. */
 const PREFIX = `peerstor:upload:${BASE} `;
 
+/** What the addresses of shares have, which are remembered as folders of their own. */
+const SHARES = "/-/s/";
+
 /** Milliseconds after which the server has dropped an unfinished upload, as it is set by default. */
 const KEPT = 7 * 24 * 3600 * 1000;
 
@@ -59,7 +62,7 @@ export class Memory {
   }
 
   /**
-   * List what is unfinished in a folder, and drop what has become too old.
+   * List what is unfinished in a folder and below (but not in shares of it), and drop what has become too old.
    *
    * @param {string} folder
    * @returns {Remembered[]}
@@ -75,7 +78,7 @@ export class Memory {
       const known = parse(key, storage.getItem(key));
       if (known === null || known.touched < Date.now() - KEPT) {
         storage.removeItem(key);
-      } else if (known.folder === folder) {
+      } else if (known.folder === folder || (known.folder.startsWith(folder) && !known.folder.includes(SHARES))) {
         found.push(known);
       }
     }

@@ -1,40 +1,38 @@
 /** @import { Upload } from "./upload.js" */
 
 /** Files sent at once: two hide the pauses between chunks, more would only share the line. */
-const AT_ONCE = 2;
+const LARGE_AT_ONCE = 2;
+
+/** Of files that are through in a moment most of the time goes into asking and answering: more hide that. */
+const SMALL_AT_ONCE = 4;
+const SMALL = 1024 * 1024;
 
 /** Runs uploads in the order in which they were chosen, never two of one name at once. */
 export class Queue {
-  /** @type {Upload[]} */
-  uploads = [];
+  #waiting = /** @type {Set<Upload>} */ (new Set());
   #running = /** @type {Set<Upload>} */ (new Set());
 
-  /** @param {Upload} upload */
+  /** Have an upload stand in line. @param {Upload} upload */
   add(upload) {
-    this.uploads.push(upload);
-    this.advance();
+    this.#waiting.add(upload);
+    this.#advance();
   }
 
-  /** @param {Upload} upload */
-  remove(upload) {
-    this.uploads = this.uploads.filter((known) => known !== upload);
-  }
-
-  /** Start whatever may start now. */
-  advance() {
-    for (const upload of this.uploads) {
-      if (this.#running.size < AT_ONCE && upload.state === "queued" && !this.#busy(upload.name)) {
+  #advance() {
+    for (const upload of this.#waiting) {
+      if (this.#running.size >= (upload.size < SMALL ? SMALL_AT_ONCE : LARGE_AT_ONCE)) {
+        return;
+      }
+      if (upload.state !== "queued") {
+        this.#waiting.delete(upload); // comes again when it goes on
+      } else if (![...this.#running].some(({ label }) => label === upload.label)) {
+        this.#waiting.delete(upload);
         this.#running.add(upload);
         upload.run().finally(() => {
           this.#running.delete(upload);
-          this.advance();
+          this.#advance();
         });
       }
     }
-  }
-
-  /** @param {string} name */
-  #busy(name) {
-    return [...this.#running].some((upload) => upload.name === name);
   }
 }

@@ -45,17 +45,18 @@ export class Transfer {
    * @param {(seconds: number, signal: AbortSignal) => Promise<void>} collaborators.rest waits
    * @param {Observer} collaborators.observer
    * @param {ChunkSize} collaborators.chunk how much to send at once
+   * @param {boolean} [collaborators.begun] some of it may be there already
    * @param {boolean} [collaborators.allSent] all bytes had arrived when the page was left: only the answer may be missing
    */
-  constructor({ file, calls, backoff, rest, observer, chunk, allSent = false }) {
+  constructor({ file, calls, backoff, rest, observer, chunk, begun = true, allSent = false }) {
     this.#file = file;
     this.#calls = calls;
     this.#backoff = backoff;
     this.#rest = rest;
     this.#observer = observer;
     this.#chunk = chunk;
-    if (allSent) {
-      this.#offset = file.size;
+    if (allSent || !begun) {
+      this.#offset = allSent ? file.size : 0;
     }
   }
 

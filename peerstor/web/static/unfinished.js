@@ -1,104 +1,145 @@
 import { Calls, Refusal } from "./calls.js";
-import { copyOf, find } from "./elements.js";
+import { copyOf, find, setText } from "./elements.js";
+import { fingerprintOf } from "./fingerprint.js";
+import * as handles from "./handles.js";
+import { behind } from "./sources.js";
+import { send } from "./transport.js";
 import { percent, visible } from "./words.js";
 
 /** @import { Memory, Remembered } from "./memory.js" */
-/** @import { Send } from "./transport.js" */
+/** @import { Source } from "./sources.js" */
 
-/** Reminds of uploads that an earlier visit left unfinished. */
-export class Unfinished {
-  #folder;
-  #memory;
-  #send;
-  #choose;
-  #list;
+const { signal } = new AbortController();
 
-  /**
-   * @param {object} parts
-   * @param {string} parts.folder
-   * @param {Memory} parts.memory
-   * @param {Send} parts.send
-   * @param {() => void} parts.choose lets the reader choose files
-   * @param {HTMLElement} parts.list where to show them
-   */
-  constructor({ folder, memory, send, choose, list }) {
-    this.#folder = folder;
-    this.#memory = memory;
-    this.#send = send;
-    this.#choose = choose;
-    this.#list = list;
-  }
-
-  /** Show what there is, as far as the server still has it. */
-  async show() {
-    for (const known of this.#memory.in(this.#folder)) {
-      const offset = await this.#offset(known);
-      if (offset > 0) {
-        this.#list.append(this.#row(known, offset));
-      } else {
-        this.#memory.forget(known);
-      }
+/**
+ * Go on with what an earlier visit left unfinished and the browser can read again; remind of the rest, as far as the
+ * server still has it.
+ *
+ * @param {string} folder
+ * @param {Memory} memory
+ * @param {HTMLElement} list where the reminders stand
+ * @param {(source: Source) => void} take uploads
+ * @param {Set<string>} kept gets the names of what is kept until it is uploaded
+ */
+export async function goOn(folder, memory, list, take, kept) {
+  let left = memory.in(folder).filter((known) => below(folder, known));
+  for (const handle of await handles.kept(folder)) {
+    const { kind, name } = handle;
+    const own = left.filter((known) =>
+      `${below(folder, known)}${kind === "file" ? "/" : ""}`.startsWith(`${name}/`),
+    );
+    left = left.filter((known) => !own.includes(known));
+    const again = () => {
+      kept.add(name);
+      take(behind(handle));
+    };
+    if ((await handle.queryPermission()) === "granted") {
+      again();
+      continue;
     }
-  }
-
-  /**
-   * Take away the reminder of a file that has been chosen again.
-   *
-   * @param {string} name
-   * @param {string} fingerprint
-   */
-  chosen(name, fingerprint) {
-    for (const row of this.#list.querySelectorAll("li")) {
-      if (row.dataset.name === name && row.dataset.fingerprint === fingerprint) {
+    const row = reminder(name, () => {
+      handles.drop(folder, name);
+      own.forEach(forget);
+    });
+    const button = find(row, '[data-order="choose"]', HTMLElement);
+    button.textContent = "Continue";
+    button.onclick = async () => {
+      if ((await handle.requestPermission()) === "granted") {
         row.remove();
+        again();
       }
+    };
+    list.append(row);
+  }
+  for (const known of left) {
+    const offset = await arrived(known);
+    if (offset > 0) {
+      list.append(remind(known, offset));
+    } else {
+      memory.forget(known);
     }
   }
 
-  /**
-   * Ask where an upload is; where nobody answers, trust what was remembered.
-   *
-   * @param {Remembered} known
-   * @returns {Promise<number>} bytes; 0 where there is no such upload any more
-   */
-  async #offset(known) {
-    try {
-      return (await new Calls(known, this.#send).offset(new AbortController().signal)).offset;
-    } catch (error) {
-      return error instanceof Refusal && error.code === "other_upload" ? 0 : known.sent;
-    }
-  }
-
-  /**
-   * @param {Remembered} known
-   * @param {number} offset
-   */
-  #row(known, offset) {
-    const row = copyOf("reminder");
-    row.dataset.name = known.name;
-    row.dataset.fingerprint = known.fingerprint;
-    find(row, ".upload-name", HTMLElement).textContent = visible(known.name);
-    find(row, ".upload-words", HTMLElement).textContent =
-      `Choose the same file again to continue at ${percent(offset, known.size)} %.`;
-    find(row, '[data-order="choose"]', HTMLElement).addEventListener("click", this.#choose);
-    find(row, '[data-order="forget"]', HTMLElement).addEventListener("click", () => this.#drop(known, row));
+  /** @param {Remembered} known @param {number} offset */
+  function remind(known, offset) {
+    const { name, size, fingerprint } = known;
+    const label = below(folder, known);
+    const row = reminder(label, () => forget(known));
+    const words = find(row, ".upload-words", HTMLElement);
+    const input = find(row, "input", HTMLInputElement);
+    row.dataset.of = keyOf(known);
+    words.textContent += ` Choose the same file again to continue at ${percent(offset, size)} %.`;
+    find(row, '[data-order="choose"]', HTMLElement).onclick = () => input.click();
+    input.onchange = async () => {
+      const [file] = input.files ?? [];
+      if (file?.name === name && (await fingerprintOf(file)) === fingerprint) {
+        take([{ file, path: label.slice(0, -name.length) }]);
+      } else if (file) {
+        setText(words, `That is a different file, or it has changed since. Choose ${visible(name)} as it was.`);
+      }
+    };
     return row;
   }
 
-  /**
-   * @param {Remembered} known
-   * @param {HTMLElement} row
-   */
-  async #drop(known, row) {
-    row.remove();
-    this.#memory.forget(known);
-    const calls = new Calls(known, this.#send);
-    const { signal } = new AbortController();
+  /** @param {Remembered} known */
+  async function forget(known) {
+    memory.forget(known);
     try {
+      const calls = new Calls(known, send);
       await calls.offset(signal); // refused where another file of this name was begun since: that one stays
       await calls.abandon(signal);
     } catch {
       // it expires by itself
     }
   }
+}
+
+/**
+ * Take away the reminder of a file that is on its way again.
+ *
+ * @param {HTMLElement} list
+ * @param {import("./calls.js").Identity} identity
+ */
+export function isOnItsWay(list, identity) {
+  list.querySelector(`[data-of="${CSS.escape(keyOf(identity))}"]`)?.remove();
+}
+
+/** @param {import("./calls.js").Identity} identity */
+const keyOf = ({ folder, name, fingerprint }) => folder + name + fingerprint;
+
+/**
+ * Ask where an upload is; where nobody answers, trust what was remembered.
+ *
+ * @param {Remembered} known
+ * @returns {Promise<number>} bytes; 0 where there is no such upload any more
+ */
+async function arrived(known) {
+  try {
+    return (await new Calls(known, send).offset(signal)).offset;
+  } catch (error) {
+    return error instanceof Refusal && error.code === "other_upload" ? 0 : known.sent;
+  }
+}
+
+/** Tell where a file lies below a folder; empty where that is no text. @param {string} top @param {Remembered} known */
+function below(top, { folder, name }) {
+  try {
+    return decodeURIComponent(folder.slice(top.length)) + name;
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {() => void} forget
+ */
+function reminder(name, forget) {
+  const row = copyOf("reminder");
+  find(row, ".upload-name", HTMLElement).textContent = visible(name);
+  find(row, '[data-order="forget"]', HTMLElement).onclick = () => {
+    row.remove();
+    forget();
+  };
+  return row;
 }

@@ -1,27 +1,30 @@
-import { Backoff } from "./backoff.js";
+import { Backoff, rest } from "./backoff.js";
 import { Calls, Refusal } from "./calls.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { Progress } from "./progress.js";
 import { insist, SourceLost, Transfer } from "./resumable.js";
+import { refusalInWords, waitInWords } from "./standing.js";
+import { send } from "./transport.js";
 
 /** @import { Identity, Stored } from "./calls.js" */
 /** @import { ChunkSize } from "./chunksize.js" */
+/** @import { Conflict, Lot } from "./conflicts.js" */
 /** @import { Memory } from "./memory.js" */
-/** @import { Send } from "./transport.js" */
 
 /**
- * @typedef {"queued" | "reading" | "sending" | "waiting" | "finishing" | "paused" | "asking" | "stopped" | "done"
- *   | "cancelled"} State
+ * @typedef {"queued" | "reading" | "sending" | "waiting" | "finishing" | "paused" | "asking" | "taken" | "stopped"
+ *   | "done" | "cancelled"} State
  */
 
-/** States in which an upload is on its way by itself. */
-export const MOVING = new Set(/** @type {State[]} */ (["queued", "reading", "sending", "waiting", "finishing"]));
+/** Bytes up to which a file is sent without asking and remembering first: sending it anew is as quick. */
+const SMALL = 64 * 1024;
 
 /** Milliseconds between two notes in the browser's storage. */
 const REMEMBER_EVERY = 500;
 
 const PAUSED = Symbol("paused");
 const CANCELLED = Symbol("cancelled");
+const TAKEN = Symbol("the name is taken");
 
 /** One chosen file on its way to the server. */
 export class Upload {
@@ -39,11 +42,11 @@ export class Upload {
   /** @type {Identity | null} */
   identity = null;
   progress = new Progress();
+  /** What the server is to do where the name is taken. @type {Conflict} */
+  conflict = "refuse";
 
-  #folder;
+  #names;
   #memory;
-  #send;
-  #rest;
   #chunk;
   #changed;
   #controller = new AbortController();
@@ -59,18 +62,20 @@ export class Upload {
    * @param {object} parts
    * @param {File} parts.file
    * @param {string} parts.folder path of the folder, percent-encoded as in links
+   * @param {string} parts.label its name, with its folder where that isn't the page's own
+   * @param {Lot} parts.lot what it was chosen with
+   * @param {() => Promise<Set<string>>} parts.names has its folder be there, and gives the names taken in it
    * @param {Memory} parts.memory
-   * @param {Send} parts.send
-   * @param {(seconds: number, signal: AbortSignal) => Promise<void>} parts.rest
    * @param {ChunkSize} parts.chunk how much to send at once
    * @param {(upload: Upload) => void} parts.changed called after each change
    */
-  constructor({ file, folder, memory, send, rest, chunk, changed }) {
+  constructor({ file, folder, label, lot, names, memory, chunk, changed }) {
     this.file = file;
-    this.#folder = folder;
+    this.folder = folder;
+    this.label = label;
+    this.lot = lot;
+    this.#names = names;
     this.#memory = memory;
-    this.#send = send;
-    this.#rest = rest;
     this.#chunk = chunk;
     this.#changed = changed;
   }
@@ -88,8 +93,10 @@ export class Upload {
     this.#controller = new AbortController();
     this.#running = true;
     this.progress.restart();
+    this.#become("reading");
     try {
       const { calls, transfer } = await this.#prepare();
+      calls.conflict = this.conflict;
       if (this.#discardOther) {
         this.#become("sending");
         await this.#abandon(calls, this.#controller.signal);
@@ -98,10 +105,10 @@ export class Upload {
       this.stored = await transfer.run(this.#controller.signal);
       this.#forget();
       this.#become("done");
-    } catch (error) {
-      await this.#stopped(error);
-    } finally {
       this.#running = false;
+    } catch (error) {
+      this.#running = false;
+      await this.#stopped(error);
     }
   }
 
@@ -116,7 +123,20 @@ export class Upload {
 
   /** Stand in line again after a pause, or after what had stopped it. */
   again() {
+    if (this.state === "stopped") {
+      this.#calls = null; // its folder may have to be made anew
+    }
     this.#become("queued");
+  }
+
+  /** Go on as somebody has said about the taken name. @param {string} answer `rename`, `replace` or `skip` */
+  settle(answer) {
+    if (answer === "rename" || answer === "replace") {
+      this.conflict = answer;
+      this.again();
+    } else {
+      this.cancel();
+    }
   }
 
   /** Throw the other upload of this name away and stand in line. */
@@ -139,22 +159,28 @@ export class Upload {
     if (this.#calls && this.#transfer) {
       return { calls: this.#calls, transfer: this.#transfer };
     }
-    this.#become("reading");
+    const { signal } = this.#controller;
+    const stop = new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason)));
+    const taken = /** @type {Set<string>} */ (await Promise.race([this.#names(), stop]));
     const { name, size } = this.file;
-    this.identity = { folder: this.#folder, name, size, fingerprint: await fingerprintOf(this.file) };
+    if (this.conflict === "refuse" && taken.has(name)) {
+      throw TAKEN;
+    }
+    this.identity = { folder: this.folder, name, size, fingerprint: await fingerprintOf(this.file) };
     this.#session = this.#memory.session(this.identity);
-    const calls = new Calls({ ...this.identity, session: this.#session }, this.#send);
+    const calls = new Calls({ ...this.identity, session: this.#session }, send);
     const transfer = new Transfer({
       file: this.file,
       calls,
       backoff: new Backoff(),
-      rest: this.#rest,
+      rest,
       chunk: this.#chunk,
+      begun: size > SMALL || this.#memory.sent(this.identity) > 0,
       allSent: size > 0 && this.#memory.sent(this.identity) === size,
       observer: {
         sent: (bytes) => this.#moved(bytes),
         arrived: (bytes) => this.#confirmed(bytes),
-        waiting: (_, error) => this.#become("waiting", error instanceof Refusal ? error.message : ""),
+        waiting: (_, error) => this.#become("waiting", waitInWords(error)),
         finishing: () => this.#finishing(),
       },
     });
@@ -193,6 +219,7 @@ export class Upload {
     if (
       this.identity &&
       this.#owned &&
+      this.size > SMALL &&
       (now || (bytes < this.size && Date.now() - this.#remembered > REMEMBER_EVERY))
     ) {
       this.#remembered = Date.now();
@@ -213,14 +240,19 @@ export class Upload {
       this.#become("paused");
     } else if (error === CANCELLED) {
       await this.#dropped();
+    } else if (
+      error === TAKEN ||
+      (this.conflict === "refuse" && error instanceof Refusal && error.code === "exists")
+    ) {
+      this.#become("taken");
     } else if (error instanceof Refusal && error.code === "other_upload") {
       this.#owned = false;
       this.other = { offset: error.offset ?? 0, age: error.age };
       this.#become("asking");
-    } else if (error instanceof Refusal || error instanceof SourceLost) {
-      this.#become("stopped", error.message);
-    } else if (error instanceof DOMException) {
-      this.#become("stopped", "This cannot be read. A folder cannot be uploaded as a whole; choose its files.");
+    } else if (error instanceof Refusal) {
+      this.#become("stopped", refusalInWords(error));
+    } else if (error instanceof SourceLost || error instanceof DOMException) {
+      this.#become("stopped", "The file has changed or can no longer be read. Choose it again.");
     } else {
       this.#become("stopped", "Something went wrong in this page. Reload it and choose the file again.");
       console.error(error);
@@ -241,7 +273,7 @@ export class Upload {
    * @param {AbortSignal} signal
    */
   async #abandon(calls, signal) {
-    await insist(() => calls.abandon(signal), { backoff: new Backoff(), rest: this.#rest }, signal);
+    await insist(() => calls.abandon(signal), { backoff: new Backoff(), rest }, signal);
   }
 
   /**

@@ -27,6 +27,11 @@ export function sizeInWords(bytes) {
   return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(3))}\u00a0${UNITS[unit]}`;
 }
 
+/** @param {number} count */
+export function filesInWords(count) {
+  return count === 1 ? "1 file" : `${count.toLocaleString("en")} files`;
+}
+
 /**
  * Give a duration in its largest sensible unit.
  *

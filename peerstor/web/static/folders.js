@@ -1,0 +1,73 @@
+import { call } from "./actions.js";
+import { Backoff, rest } from "./backoff.js";
+import { BASE } from "./base.js";
+import { Refusal } from "./calls.js";
+import { listing } from "./listing.js";
+import { insist } from "./resumable.js";
+
+/** Which names are taken in the folders that uploads go to. @type {Map<string, Promise<Set<string>>>} */
+const known = new Map();
+
+/** Have a folder, or all, be looked at, and where it must be made, anew. @param {string} [folder] */
+export const forget = (folder) => (folder ? known.delete(folder) : known.clear());
+
+/**
+ * Percent-encode a path as the server does in its links.
+ *
+ * @param {string} path
+ */
+export function encoded(path) {
+  const code = (/** @type {string} */ mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`;
+  return encodeURIComponent(path)
+    .replace(/[!'()*]/g, code)
+    .replaceAll("%2F", "/");
+}
+
+/**
+ * Have a folder be there.
+ *
+ * @param {string} base the page's folder, percent-encoded
+ * @param {string} folder the same or one below
+ * @returns {Promise<Set<string>>} the names that are taken in it, as far as they are known
+ * @throws {Refusal}
+ */
+export function namesIn(base, folder) {
+  const names = known.get(folder) ?? (folder === base ? listed() : made(base, folder));
+  known.set(folder, names);
+  names.catch(() => forget(folder));
+  return names;
+}
+
+async function listed() {
+  return new Set(listing?.items.map(({ name }) => name));
+}
+
+/**
+ * @param {string} base
+ * @param {string} folder
+ */
+async function made(base, folder) {
+  const [above = "", name = ""] = /^(.*\/)([^/]+)\/$/.exec(folder)?.slice(1) ?? [];
+  const names = /** @type {Set<string>} */ (new Set());
+  if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
+    try {
+      const { signal } = new AbortController();
+      await insist(() => call("folder", `path=${folder}`), { backoff: new Backoff(), rest }, signal);
+      return names;
+    } catch (error) {
+      if (!(error instanceof Refusal && error.code === "exists")) {
+        throw error;
+      }
+    }
+  }
+  for (let cursor = ""; cursor !== null; ) {
+    const address = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    const { entries = [], next = null } = answer.ok ? await answer.json() : {};
+    for (const entry of entries) {
+      names.add(entry.name);
+    }
+    cursor = next;
+  }
+  return names;
+}
