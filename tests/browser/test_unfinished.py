@@ -1,0 +1,93 @@
+"""Uploads that an earlier visit left unfinished."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.drops import drop
+from tests.browser.test_resumable import MIB, SlowCase
+
+PATIENCE = 120_000
+"""Milliseconds."""
+
+SIZE = 16 * MIB
+
+
+class UnfinishedTest(SlowCase):
+    """What the page remembers past a reload."""
+
+    def setUp(self) -> None:
+        """Be patient."""
+        super().setUp()
+        self.context.set_default_timeout(PATIENCE)
+
+    def leave(self, *paths: Path) -> None:
+        """Drop files, and reload the page while the first of them is on its way."""
+        self.strait.rate = MIB
+        drop(self.page, *paths)
+        self.page.wait_for_function("() => document.querySelector('#running progress')?.value > 0.1")
+        self.strait.rate = MIB // 10  # however long a busy machine takes for what comes next
+        self.page.reload()
+        self.speed_up()
+
+    def without_handles(self) -> None:
+        """Be a browser that can't read a file again."""
+        self.page.add_init_script("delete DataTransferItem.prototype.getAsFileSystemHandle")
+
+    def test_reopened(self) -> None:
+        """What the browser can read again goes on by itself from where it was: a whole folder."""
+        source = self.folder / "folder"
+        source.mkdir()
+        for name in ("first.bin", "second.bin"):
+            (source / name).write_bytes(self.make_file(name, SIZE).read_bytes())
+        self.go()
+        self.leave(source)
+        for name in ("first.bin", "second.bin"):
+            self.wait_done(f"folder/{name}")
+            self.assertTrue((self.storage / "folder" / name).read_bytes() == (source / name).read_bytes())
+        self.assertGreater(max(self.begun_at), 0)
+        self.assertLess(self.strait.passed, 2 * SIZE - MIB // 2)
+        self.page.reload()
+        self.page.locator("html.scripted").wait_for()
+        self.page.get_by_role("heading", name="Uploads").wait_for(state="hidden")
+
+    def test_asked_for(self) -> None:
+        """A file in a folder, that can't be read again, is asked for; another one is not taken for it."""
+        self.without_handles()
+        source = self.folder / "folder"
+        source.mkdir()
+        file = source / "only.bin"
+        file.write_bytes(self.make_file("only.bin", SIZE).read_bytes())
+        self.go()
+        self.leave(source)
+        reminder = self.page.get_by_role("listitem").filter(has_text="folder/only.bin")
+        expect(reminder).to_contain_text("The page was left before all had arrived. Choose the same file again")
+        other = self.folder / "other" / "only.bin"
+        other.parent.mkdir()
+        other.write_bytes(b"something else")
+        for path, told in (
+            (other, "That is a different file, or it has changed since. Choose only.bin"),
+            (file, ""),
+        ):
+            with self.page.expect_file_chooser() as chooser:
+                reminder.get_by_role("button", name="Choose the file").click()
+            chooser.value.set_files(str(path))
+            if told:
+                expect(reminder).to_contain_text(told)
+        self.wait_done("folder/only.bin")
+        expect(reminder.get_by_role("button", name="Choose the file")).to_have_count(0)
+        self.assertGreater(self.begun_at[0], 0)
+        self.assertTrue((self.storage / "folder" / "only.bin").read_bytes() == file.read_bytes())
+
+    def test_dropped(self) -> None:
+        """Whoever doesn't want it any more has it dropped, here and on the server."""
+        self.without_handles()
+        self.go()
+        self.leave(self.make_file("unwanted.bin", SIZE))
+        with self.page.expect_response(re.compile("/api/upload/abandon")):
+            self.page.get_by_role("button", name="Drop what has arrived").click()
+        self.page.get_by_role("heading", name="Uploads").wait_for(state="hidden")
+        self.page.reload()
+        self.page.locator("html.scripted").wait_for()
+        self.page.get_by_role("heading", name="Uploads").wait_for(state="hidden")
