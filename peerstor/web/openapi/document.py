@@ -2,11 +2,7 @@
 
 from typing import Any
 
-<<<<<<< HEAD
-from peerstor.web.openapi import archives, events, me, operations, server, shares, trash, tree, uploads
-=======
-from peerstor.web.openapi import archives, links, operations, server, shares, trash, tree, uploads
->>>>>>> openapi
+from peerstor.web.openapi import archives, events, links, me, operations, server, shares, trash, tree, uploads
 from peerstor.web.openapi.operation import Operation
 from peerstor.web.openapi.refusals import Json, error_schemas
 from peerstor.web.openapi.terms import HEADERS
@@ -20,11 +16,7 @@ API = "1"
 It doesn't tell the release of PeerStor, by which anybody could look for servers with a known hole.
 """
 
-<<<<<<< HEAD
-FACES: tuple[Any, ...] = (tree, events, uploads, operations, trash, archives, shares, me, server)
-=======
-FACES: tuple[Any, ...] = (tree, uploads, operations, trash, archives, shares, links, server)
->>>>>>> openapi
+FACES: tuple[Any, ...] = (tree, events, uploads, operations, trash, archives, shares, links, me, server)
 """Modules with the `OPERATIONS` and `SCHEMAS` of a face."""
 
 OPERATIONS: tuple[Operation, ...] = tuple(operation for face in FACES for operation in face.OPERATIONS)

@@ -38,9 +38,11 @@ export async function takeUploads(section) {
   const memory = new Memory(storage());
   const queue = new Queue();
   const chunk = new ChunkSize();
+  let taking = 0;
   let timer = 0;
   let refreshing = false;
-  let refreshAt = Number.POSITIVE_INFINITY;
+  let stale = false;
+  let rested = 0;
 
   /** @param {(upload: Upload) => void} deed @param {(upload: Upload) => boolean} to */
   const each = (deed, to = () => true) => [...all].filter(to).forEach(deed);
@@ -71,7 +73,8 @@ export async function takeUploads(section) {
     if (!tally([...all]).moving) {
       clear();
     }
-    forget(base);
+    forget();
+    taking += 1;
     const lot = { answer: "" };
     let taken = 0;
     for await (const found of source) {
@@ -81,6 +84,8 @@ export async function takeUploads(section) {
         await new Promise((resolve) => setTimeout(resolve));
       }
     }
+    taking -= 1;
+    look();
   }
 
   /** @param {Found} found @param {Lot} lot */
@@ -106,7 +111,7 @@ export async function takeUploads(section) {
     } else if (state === "sending" && identity) {
       isOnItsWay(reminders, identity);
     } else if (state === "done") {
-      refreshAt = Math.min(refreshAt, performance.now() + (refreshing ? REFRESH : 0));
+      stale = true;
     } else if (state === "taken") {
       ask(upload);
     } else if (state === "cancelled") {
@@ -135,23 +140,23 @@ export async function takeUploads(section) {
     const now = tally([...all]);
     sum(now);
     showCards();
-    section.hidden = !all.size && !section.querySelector("li");
-    if (now.files === now.done) {
+    if (!taking && now.files === now.done) {
       for (const name of kept) {
         handles.drop(base, name);
       }
       kept.clear();
     }
-    if (!refreshing && (performance.now() > refreshAt || (!now.moving && refreshAt < Number.POSITIVE_INFINITY))) {
+    if (stale && !refreshing && (!now.moving || performance.now() > rested)) {
       takeAnew();
     }
   }
 
   async function takeAnew() {
     refreshing = true;
-    refreshAt = Number.POSITIVE_INFINITY;
+    stale = false;
     await refresh().catch(() => {}); // a reload shows it too
     refreshing = false;
+    rested = performance.now() + REFRESH;
     look();
   }
 
@@ -199,8 +204,7 @@ export async function takeUploads(section) {
     kept.add(handle.name);
     handles.keep(base, handle);
   });
-  await goOn(base, memory, reminders, take);
-  show();
+  await goOn(base, memory, reminders, take, kept);
 }
 
 /** @param {Upload} upload */

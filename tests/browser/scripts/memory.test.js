@@ -89,3 +89,14 @@ test("what can't be read is dropped", () => {
     assert.equal(kept.length, 0);
   }
 });
+
+test("a folder's page knows what is unfinished below it too, but not in shares, which are somebody else's", () => {
+  const memory = new Memory(new Kept());
+  for (const folder of ["/a/", "/a/b/", "/ab/", "/-/s/0123/"]) {
+    memory.remember({ ...IDENTITY, folder }, "s", 5);
+  }
+  const folders = (/** @type {string} */ top) => memory.in(top).map(({ folder }) => folder);
+  assert.deepEqual(folders("/a/"), ["/a/", "/a/b/"]);
+  assert.deepEqual(folders("/"), ["/a/", "/a/b/", "/ab/"]);
+  assert.deepEqual(folders("/-/s/0123/"), ["/-/s/0123/"]);
+});
