@@ -39,9 +39,9 @@ def _folders(request: StreamingRequest) -> list[TreePath]:
     """
     values = dict.fromkeys(texts(request, b"path"))
     if not values:
-        raise BadRequest("path is missing.")
+        raise BadRequest("{name} is missing.", name="path")
     if len(values) > FOLDERS_AT_MOST:
-        raise BadRequest(f"There may be {FOLDERS_AT_MOST} folders at most.")
+        raise BadRequest("There may be {most} folders at most.", most=FOLDERS_AT_MOST)
     return list(dict.fromkeys(TreePath.from_parameter(value) for value in values))
 
 

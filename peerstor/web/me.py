@@ -5,6 +5,7 @@ from attrs import frozen
 from peerstor.access.rights import EVERY, Principal, Right, single
 from peerstor.access.tokens import spelled
 from peerstor.http.request import StreamingRequest
+from peerstor.sentences import Sentence
 from peerstor.tree.paths import TreePath
 from peerstor.web.authentication import Authentication
 from peerstor.web.cors import Cors
@@ -20,12 +21,22 @@ from peerstor.web.visitors import home_of
 PAGE = "/-/me"
 
 IN_WORDS = {
-    Right.READ: "see and download what is there",
-    Right.CREATE: "add files and folders",
-    Right.CHANGE: "rename, move, replace and delete",
-    Right.SHARE: "make links for others",
-    Right.ADMIN: "look after the server itself",
+    Right.READ: (
+        Sentence("You may see and download what is there."),
+        Sentence("You may not see and download what is there."),
+    ),
+    Right.CREATE: (Sentence("You may add files and folders."), Sentence("You may not add files and folders.")),
+    Right.CHANGE: (
+        Sentence("You may rename, move, replace and delete."),
+        Sentence("You may not rename, move, replace and delete."),
+    ),
+    Right.SHARE: (Sentence("You may make links for others."), Sentence("You may not make links for others.")),
+    Right.ADMIN: (
+        Sentence("You may look after the server itself."),
+        Sentence("You may not look after the server itself."),
+    ),
 }
+"""What each right means, for who has it and for who hasn't."""
 
 
 @frozen
@@ -41,12 +52,12 @@ class Allowed:
     @property
     def may(self) -> list[str]:
         """What they may do, in words."""
-        return [words for right, words in IN_WORDS.items() if right in self.rights]
+        return [may for right, (may, _) in IN_WORDS.items() if right in self.rights]
 
     @property
     def may_not(self) -> list[str]:
         """What they may not, in words."""
-        return [words for right, words in IN_WORDS.items() if right not in self.rights]
+        return [may_not for right, (_, may_not) in IN_WORDS.items() if right not in self.rights]
 
 
 def allowed(principal: Principal) -> list[Allowed]:

@@ -90,6 +90,50 @@ class ScriptsTest(LanguageCase):
         dialog.get_by_role("button", name="Hierher verschieben").click()
         self.toast("„a.txt“ verschoben.")
 
+    def test_listing(self) -> None:
+        """A listing says nothing in English, nor does what scripts make of it."""
+        self.page.locator("#filter").fill("b")
+        self.page.locator("#listing tbody tr").nth(1).wait_for(state="detached")
+        self.assertEqual(self.english(), [])
+        self.assertEqual(self.page.locator("time").first.text_content(), "gerade eben")
+
+    def test_uploads(self) -> None:
+        """Uploads are told in German, alone and all together, and so is what stands in their way."""
+        source = self.folder / "source"
+        source.mkdir()
+        for name in ("a.txt", "b.txt", "neu.txt"):
+            (source / name).write_text(name)
+        self.choose(*sorted(source.iterdir()))
+        dialog = self.page.get_by_role("dialog", name="2 Dateien gibt es schon.")
+        dialog.wait_for()
+        self.assertEqual(self.english(), [])
+        dialog.get_by_role("button", name="Beide behalten").click()
+        self.page.get_by_text("3 von 3 Dateien").wait_for()
+        self.page.get_by_text("Der Name war vergeben. Gespeichert als a (2).txt (5\u00a0B)").wait_for()
+        self.page.get_by_role("link", name="neu.txt").first.wait_for()
+        self.assertEqual(self.english(), [])
+        bad = source / "Ziel"
+        bad.write_text("x")
+        self.choose(bad)
+        self.page.get_by_text("„Ziel“ gibt es schon.").wait_for()
+        self.page.get_by_role("button", name="Ersetzen").click()
+        self.page.get_by_text("Es ist ein Ordner. Benennen Sie die Datei um").wait_for()
+        self.assertEqual(self.english(), [])
+
+    def test_offline(self) -> None:
+        """What is wrong between the page and the server is told in German."""
+        self.page.context.set_offline(True)
+        self.page.get_by_text("Sie sind offline. Was Sie sehen, ist der letzte Stand.").wait_for()
+        self.assertEqual(self.english(), [])
+
+    def test_preview(self) -> None:
+        """A preview is German, too."""
+        self.page.locator("#listing").get_by_role("link", name="b.txt", exact=True).click()
+        dialog = self.page.get_by_role("dialog", name="b.txt")
+        dialog.get_by_role("link", name="Für sich öffnen").wait_for()
+        dialog.get_by_role("link", name="Nächste: c.txt").wait_for()
+        self.assertEqual(self.english(), [])
+
     def test_numbers(self) -> None:
         """Numbers are grouped as Germans do."""
         title = self.page.locator("td.size[title]").first.get_attribute("title")
@@ -106,6 +150,7 @@ class PagesTest(LanguageCase):
         for path in (
             "-/entry?path=/a.txt", "-/entry?path=/Ziel/", "-/delete?path=/Ziel/", "-/move?path=/a.txt", "-/trash",
             "-/folder?path=/Ziel/", "-/login", "-/shares", "nothing", "?sort=x", "-/rename?path=/a.txt",
+            "", "Ziel/", "-/me", "-/view/a.txt", "-/qr?path=/a.txt",
         ):  # fmt: skip
             self.go(path)
             self.assertEqual(self.page.evaluate("document.documentElement.lang"), "de", path)

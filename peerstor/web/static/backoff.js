@@ -2,6 +2,9 @@
 const FIRST = 0.5;
 const MOST = 30;
 
+/** Of what nobody gives up. */
+export const { signal: NEVER } = new AbortController();
+
 /** How long to wait before trying again: twice as long each time, with jitter so that many clients don't come at once. */
 export class Backoff {
   #failures = 0;

@@ -1,5 +1,6 @@
 import { CALLS, place, words } from "./endpoint.js";
-import { refusalInWords } from "./words.js";
+import { answered, t } from "./texts.js";
+import { wayOutOf } from "./words.js";
 
 /** @import { Answer, Send } from "./transport.js" */
 
@@ -10,16 +11,20 @@ const SILENCE_WHILE_STORING = 600;
 /** The server said no. */
 export class Refusal extends Error {
   /** @param {Answer} answer */
-  constructor({ status, retryAfter, told }) {
-    super(refusalInWords(told, status));
+  constructor({ status, retryAfter, told: { message, error, offset, age } }) {
+    const said =
+      typeof message === "string" ? answered(message) : t("The server answered with status {status}.", { status });
+    super(`${said} ${wayOutOf(String(error))}`.trim());
+    /** The server's words alone. */
+    this.said = said;
     this.status = status;
     this.retryAfter = retryAfter;
     /** Machine-readable reason; empty where a proxy answered. */
-    this.code = typeof told.error === "string" ? told.error : "";
+    this.code = String(error ?? "");
     /** Where the upload is, bytes. */
-    this.offset = typeof told.offset === "number" ? told.offset : null;
+    this.offset = typeof offset === "number" ? offset : null;
     /** How long ago the other upload was begun, seconds. */
-    this.age = typeof told.age === "number" ? told.age : null;
+    this.age = typeof age === "number" ? age : null;
   }
 }
 
@@ -61,23 +66,23 @@ export class Calls {
    * @throws {Refusal | ConnectionLost}
    */
   async offset(signal) {
-    const told = await this.#call("GET", "offset", { signal });
-    return { offset: Number(told.offset), maxChunk: typeof told.maxChunk === "number" ? told.maxChunk : null };
+    const { offset, maxChunk } = await this.#call("GET", "offset", { signal });
+    return { offset: Number(offset), maxChunk: typeof maxChunk === "number" ? maxChunk : null };
   }
 
   /**
    * Send the next bytes.
    *
    * @param {number} offset where they begin
-   * @param {ArrayBuffer} bytes
+   * @param {ArrayBuffer} body
    * @param {AbortSignal} signal
    * @param {(bytes: number) => void} onProgress told how many of them have left
    * @returns {Promise<number>} how many bytes of the file have arrived now
    * @throws {Refusal | ConnectionLost}
    */
-  async chunk(offset, bytes, signal, onProgress) {
-    const told = await this.#call("POST", `chunk?offset=${offset}`, { signal, body: bytes, onProgress });
-    return Number(told.nextOffset);
+  async chunk(offset, body, signal, onProgress) {
+    const { nextOffset } = await this.#call("POST", `chunk?offset=${offset}`, { signal, body, onProgress });
+    return Number(nextOffset);
   }
 
   /**
@@ -88,11 +93,11 @@ export class Calls {
    * @throws {Refusal | ConnectionLost}
    */
   async complete(signal) {
-    const told = await this.#call("POST", `complete?conflict=${this.conflict}${words()}`, {
+    const { path, href } = await this.#call("POST", `complete?conflict=${this.conflict}${words()}`, {
       signal,
       silence: SILENCE_WHILE_STORING,
     });
-    return { path: String(told.path), href: typeof told.href === "string" ? told.href : "" };
+    return { path: String(path), href: String(href ?? "") };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { copyOf, find, setText, showButtons } from "./elements.js";
 import { inWords } from "./standing.js";
+import { t } from "./texts.js";
 import { sizeInWords, visible } from "./words.js";
 
 /** @import { State, Upload } from "./upload.js" */
@@ -19,63 +20,57 @@ const BUTTONS = /** @type {Record<State, string[]>} */ ({
   cancelled: [],
 });
 
-/** @typedef {{ again: () => void, discard: () => void, pause: () => void, cancel: () => void, close: () => void }} Deeds */
-
-/** Shows one upload and takes the orders for it. */
-export class Card {
-  #upload;
-
-  /**
-   * @param {Upload} upload
-   * @param {Deeds} deeds what the buttons do
-   */
-  constructor(upload, deeds) {
-    this.#upload = upload;
-    this.element = copyOf("card");
-    const name = visible(upload.label);
-    this.element.setAttribute("aria-label", `Upload of ${name}`);
-    find(this.element, ".upload-name", HTMLElement).textContent = name;
-    this.#bar.setAttribute("aria-label", `Progress of ${name}`);
-    const orders = { ...deeds, resume: deeds.again, retry: deeds.again, keep: deeds.cancel };
-    for (const [order, deed] of Object.entries(orders)) {
-      this.element.querySelector(`[data-order="${order}"]`)?.addEventListener("click", deed);
+/** Have the buttons in an element give their orders. @param {HTMLElement} element @param {(order: string) => void} to */
+export const obey = (element, to) =>
+  element.addEventListener("click", ({ target }) => {
+    if (target instanceof HTMLElement && target.dataset.order) {
+      to(target.dataset.order);
     }
-  }
+  });
+
+/**
+ * Make what shows one upload and takes the orders for it.
+ *
+ * @param {Upload} upload
+ * @param {(order: string) => void} order
+ */
+export function card(upload, order) {
+  const element = copyOf("card");
+  const bar = find(element, "progress", HTMLProgressElement);
+  const words = find(element, ".upload-words", HTMLElement);
+  const name = visible(upload.label);
+  find(element, ".upload-name", HTMLElement).textContent = name;
+  element.ariaLabel = t("Upload of {name}", { name });
+  bar.ariaLabel = t("Progress of {name}", { name });
+  obey(element, order);
 
   /** Show the upload as it is now. */
-  show() {
-    const { state, size, sent } = this.#upload;
-    const before = this.element.dataset.state;
-    this.element.dataset.state = state;
-    this.#bar.value = size === 0 ? Number(state === "done") : sent / size;
+  function show() {
+    const { state, size, sent } = upload;
+    const before = element.dataset.state;
+    element.dataset.state = state;
+    bar.value = size ? sent / size : Number(state === "done");
     if (state !== "done") {
-      setText(this.#words, inWords(this.#upload));
+      setText(words, inWords(upload));
     } else if (before !== state) {
-      this.#showStored();
+      words.replaceChildren(...stored(upload));
     }
-    showButtons(this.element, BUTTONS[state]);
+    showButtons(element, BUTTONS[state]);
   }
+  return { element, show };
+}
 
-  get #bar() {
-    return find(this.element, "progress", HTMLProgressElement);
-  }
-
-  get #words() {
-    return find(this.element, ".upload-words", HTMLElement);
-  }
-
-  #showStored() {
-    const { stored, size, name } = this.#upload;
-    const link = document.createElement(stored?.href ? "a" : "span");
-    if (link instanceof HTMLAnchorElement) {
-      link.href = stored?.href ?? "";
-    }
-    const got = stored?.path.split("/").at(-1) ?? name;
-    link.append(Object.assign(document.createElement("bdi"), { textContent: visible(got) }));
-    this.#words.replaceChildren(
-      got === name ? "Stored: " : "The name was taken. Stored as ",
-      link,
-      ` (${sizeInWords(size)})`,
-    );
-  }
+/** Say where an upload is stored. @param {Upload} upload @returns {(string | Node)[]} */
+function stored({ stored, size, name }) {
+  const got = stored?.path.split("/").at(-1) ?? name;
+  const link = document.createElement(stored?.href ? "a" : "span");
+  link.setAttribute("href", stored?.href ?? "");
+  link.append(Object.assign(document.createElement("bdi"), { textContent: visible(got) }));
+  const values = { name: "\0", size: sizeInWords(size) };
+  const said =
+    got === name
+      ? t("Stored: {name} ({size})", values)
+      : t("The name was taken. Stored as {name} ({size})", values);
+  const [before = "", behind = ""] = said.split("\0");
+  return [before, link, behind];
 }

@@ -1,4 +1,5 @@
 import { announce, find } from "./elements.js";
+import { t } from "./texts.js";
 import { filesInWords, visible } from "./words.js";
 
 /** @import { Upload } from "./upload.js" */
@@ -27,7 +28,7 @@ export function conflicts(settle) {
       settle(upload, dialog.returnValue);
     }
     if (dialog.returnValue === "skip") {
-      announce(`${filesInWords(all.length)} skipped.`);
+      announce(t("{files} skipped.", { files: filesInWords(all.length) }));
     }
   });
   return (upload) => {
@@ -38,8 +39,8 @@ export function conflicts(settle) {
     asked.add(upload);
     find(dialog, "h1", HTMLElement).textContent =
       asked.size === 1
-        ? `“${visible(upload.label)}” is there already.`
-        : `${filesInWords(asked.size)} are there already.`;
+        ? t("“{name}” is there already.", { name: visible(upload.label) })
+        : t("{files} are there already.", { files: filesInWords(asked.size) });
     if (!dialog.open) {
       dialog.returnValue = "skip"; // so that Escape loses nothing that is there
       dialog.showModal();

@@ -1,5 +1,5 @@
 import { pathOf } from "./actions.js";
-import { Backoff, rest } from "./backoff.js";
+import { Backoff, NEVER, rest } from "./backoff.js";
 import { BASE } from "./base.js";
 import { state } from "./state.js";
 
@@ -34,7 +34,7 @@ const BUSY = ".renaming, .menu:popover-open, dialog[open]";
  */
 
 /** @param {number} seconds */
-const pause = (seconds) => rest(seconds, new AbortController().signal);
+const pause = (seconds) => rest(seconds, NEVER);
 
 /**
  * Keep a listing as the folder is. Of all tabs that somebody sees, one holds the lock and listens for all of them: a

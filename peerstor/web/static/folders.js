@@ -1,5 +1,5 @@
 import { call } from "./actions.js";
-import { Backoff, rest } from "./backoff.js";
+import { NEVER } from "./backoff.js";
 import { BASE } from "./base.js";
 import { Refusal } from "./calls.js";
 import { listing } from "./listing.js";
@@ -17,9 +17,8 @@ export const forget = (folder) => (folder ? known.delete(folder) : known.clear()
  * @param {string} path
  */
 export function encoded(path) {
-  const code = (/** @type {string} */ mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`;
   return encodeURIComponent(path)
-    .replace(/[!'()*]/g, code)
+    .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll("%2F", "/");
 }
 
@@ -38,9 +37,7 @@ export function namesIn(base, folder) {
   return names;
 }
 
-async function listed() {
-  return new Set(listing?.items.map(({ name }) => name));
-}
+const listed = async () => new Set(listing?.items.map(({ name }) => name));
 
 /**
  * @param {string} base
@@ -51,8 +48,7 @@ async function made(base, folder) {
   const names = /** @type {Set<string>} */ (new Set());
   if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
     try {
-      const { signal } = new AbortController();
-      await insist(() => call("folder", `path=${folder}`), { backoff: new Backoff(), rest }, signal);
+      await insist(() => call("folder", `path=${folder}`), NEVER);
       return names;
     } catch (error) {
       if (!(error instanceof Refusal && error.code === "exists")) {

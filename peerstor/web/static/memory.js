@@ -4,7 +4,7 @@ import { BASE } from "./base.js";
 const PREFIX = `peerstor:upload:${BASE} `;
 
 /** What the addresses of shares have, which are remembered as folders of their own. */
-const SHARES = "/-/s/";
+const SHARES = `${BASE}/-/s/`;
 
 /** Milliseconds after which the server has dropped an unfinished upload, as it is set by default. */
 const KEPT = 7 * 24 * 3600 * 1000;

@@ -1,9 +1,9 @@
+import { Backoff, rest } from "./backoff.js";
 import { Refusal } from "./calls.js";
 import { t } from "./texts.js";
 import { ConnectionLost } from "./transport.js";
 
 /** @import { Calls, Standing, Stored } from "./calls.js" */
-/** @import { Backoff } from "./backoff.js" */
 /** @import { ChunkSize } from "./chunksize.js" */
 
 /** Statuses that pass by themselves, Cloudflare's own among them. 501, 505 and 507 don't. */
@@ -24,155 +24,126 @@ export class SourceLost extends Error {}
  * @property {() => void} finishing all has arrived and is being stored
  */
 
-/** Brings one file to the server, from wherever it is there, through whatever passes by itself. */
-export class Transfer {
-  #file;
-  #calls;
-  #backoff;
-  #rest;
-  #observer;
-  #chunk;
-  /** The last chunk, as long as nobody knows whether anything of it has arrived. */
-  #unsure = /** @type {{ offset: number, bytes: number } | null} */ (null);
+/**
+ * Give what brings one file to the server, from wherever it is there, through whatever passes by itself. It ends when
+ * the file is stored; may be called again after it has thrown: a `Refusal` for good, with the server's words
+ * (`other_upload` where another file of this name was begun), a `SourceLost`, or the reason of the signal, once that is
+ * aborted.
+ *
+ * @param {object} collaborators
+ * @param {Blob} collaborators.file
+ * @param {Calls} collaborators.calls
+ * @param {Observer} collaborators.observer
+ * @param {ChunkSize} collaborators.chunk how much to send at once
+ * @param {Backoff} [collaborators.backoff]
+ * @param {(seconds: number, signal: AbortSignal) => Promise<void>} [collaborators.rest] waits
+ * @param {boolean} [collaborators.begun] some of it may be there already
+ * @param {boolean} [collaborators.allSent] all bytes had arrived when the page was left: only the answer may be missing
+ * @returns {(signal: AbortSignal) => Promise<Stored>}
+ */
+export function transfer({
+  file,
+  calls,
+  observer,
+  chunk,
+  backoff = new Backoff(),
+  rest: pause = rest,
+  begun = true,
+  allSent = false,
+}) {
+  const { size } = file;
   /** Where the upload is; null while only the server knows. */
-  #offset = /** @type {number | null} */ (null);
-  #furthest = 0;
+  let at = /** @type {number | null} */ (allSent ? size : begun ? null : 0);
+  let furthest = 0;
+  /** The last chunk, as long as nobody knows whether anything of it has arrived. */
+  let unsure = /** @type {{ offset: number, bytes: number } | null} */ (null);
 
-  /**
-   * @param {object} collaborators
-   * @param {Blob} collaborators.file
-   * @param {Calls} collaborators.calls
-   * @param {Backoff} collaborators.backoff
-   * @param {(seconds: number, signal: AbortSignal) => Promise<void>} collaborators.rest waits
-   * @param {Observer} collaborators.observer
-   * @param {ChunkSize} collaborators.chunk how much to send at once
-   * @param {boolean} [collaborators.begun] some of it may be there already
-   * @param {boolean} [collaborators.allSent] all bytes had arrived when the page was left: only the answer may be missing
-   */
-  constructor({ file, calls, backoff, rest, observer, chunk, begun = true, allSent = false }) {
-    this.#file = file;
-    this.#calls = calls;
-    this.#backoff = backoff;
-    this.#rest = rest;
-    this.#observer = observer;
-    this.#chunk = chunk;
-    if (allSent || !begun) {
-      this.#offset = allSent ? file.size : 0;
-    }
-  }
-
-  /**
-   * Send what is missing and have the file stored.
-   *
-   * May be called again after it has thrown.
-   *
-   * @param {AbortSignal} signal
-   * @returns {Promise<Stored>}
-   * @throws {Refusal} for good, with the server's words; `other_upload` where another file of this name was begun
-   * @throws {SourceLost}
-   * @throws the reason of the signal, once that is aborted
-   */
-  async run(signal) {
-    for (;;) {
-      try {
-        if (this.#offset === null) {
-          this.#stands(await this.#calls.offset(signal));
-        } else if (this.#offset < this.#file.size) {
-          this.#arrived(await this.#sendFrom(this.#offset, signal));
-        } else {
-          this.#observer.finishing();
-          return await this.#calls.complete(signal);
-        }
-      } catch (error) {
-        await this.#recover(error, signal);
-      }
-    }
-  }
-
-  /**
-   * @param {number} offset
-   * @param {AbortSignal} signal
-   */
-  async #sendFrom(offset, signal) {
-    const body = await read(this.#file.slice(offset, offset + this.#chunk.bytes));
-    this.#unsure = { offset, bytes: body.byteLength };
-    const next = await this.#calls.chunk(offset, body, signal, (sent) => this.#observer.sent(offset + sent));
-    this.#unsure = null;
-    this.#chunk.passed();
-    return next;
+  /** @param {number} offset @param {AbortSignal} signal */
+  async function sendFrom(offset, signal) {
+    const body = await read(file.slice(offset, offset + chunk.bytes));
+    unsure = { offset, bytes: body.byteLength };
+    const next = await calls.chunk(offset, body, signal, (sent) => observer.sent(offset + sent));
+    unsure = null;
+    chunk.passed();
+    arrived(next);
   }
 
   /** @param {Standing} standing */
-  #stands({ offset, maxChunk }) {
-    this.#chunk.told(maxChunk);
-    if (this.#unsure && offset <= this.#unsure.offset) {
-      this.#chunk.lost(this.#unsure.bytes);
+  function stands({ offset, maxChunk }) {
+    chunk.told(maxChunk);
+    if (unsure && offset <= unsure.offset) {
+      chunk.lost(unsure.bytes);
     }
-    this.#unsure = null;
-    this.#arrived(offset);
+    unsure = null;
+    arrived(offset);
   }
 
   /** @param {number} offset */
-  #arrived(offset) {
-    if (offset > this.#furthest) {
-      this.#furthest = offset;
-      this.#backoff.reset();
+  function arrived(offset) {
+    if (offset > furthest) {
+      furthest = offset;
+      backoff.reset();
     }
-    this.#offset = offset;
-    this.#observer.arrived(offset);
+    at = offset;
+    observer.arrived(offset);
   }
 
-  /**
-   * Prepare another try, or throw what no other try would mend.
-   *
-   * @param {unknown} error
-   * @param {AbortSignal} signal
-   */
-  async #recover(error, signal) {
-    const sent = this.#unsure?.bytes ?? 0;
+  /** Prepare another try, or throw what no other try would mend. @param {unknown} error @param {AbortSignal} signal */
+  async function recover(error, signal) {
+    const sent = unsure?.bytes ?? 0;
     if (signal.aborted || !givesUp(error)) {
-      this.#unsure = null;
+      unsure = null;
     }
-    if (signal.aborted) {
-      this.#forgetOffset();
-      throw signal.reason;
-    }
-    if (error instanceof Refusal && error.code === "offset_mismatch" && error.offset !== null) {
-      if (error.offset === this.#offset || error.offset > this.#file.size) {
+    if (!signal.aborted && error instanceof Refusal && error.code === "offset_mismatch" && error.offset !== null) {
+      const { offset } = error;
+      if (offset === at || offset > size) {
         throw error; // the server contradicts itself, or has more than there is
       }
-      const grew = error.offset > this.#furthest;
-      this.#arrived(error.offset);
+      const grew = offset > furthest;
+      arrived(offset);
       if (!grew) {
-        await this.#wait(error, signal);
+        await wait(error, signal);
       }
-    } else if (isTooLargeForProxy(error) && this.#chunk.refused(sent)) {
-      this.#forgetOffset();
-    } else if (passes(error)) {
-      this.#forgetOffset();
-      await this.#wait(error, signal);
-    } else {
-      this.#forgetOffset();
+      return;
+    }
+    if (at !== size) {
+      at = null; // a chunk that failed may have arrived in part; `complete` is asked again: once done, the offset is 0
+    }
+    if (signal.aborted) {
+      throw signal.reason;
+    }
+    if (isTooLargeForProxy(error) && chunk.refused(sent)) {
+      return;
+    }
+    if (!passes(error)) {
       throw error;
     }
+    await wait(error, signal);
   }
 
-  /** A chunk that failed may have arrived in part. `complete` is asked again instead: once done, the offset is 0. */
-  #forgetOffset() {
-    if (this.#offset !== this.#file.size) {
-      this.#offset = null;
+  /** @param {ConnectionLost | Refusal} error @param {AbortSignal} signal */
+  async function wait(error, signal) {
+    const seconds = backoff.next(error instanceof Refusal ? error.retryAfter : null);
+    observer.waiting(seconds, error);
+    await pause(seconds, signal);
+  }
+
+  return async (signal) => {
+    for (;;) {
+      try {
+        if (at === null) {
+          stands(await calls.offset(signal));
+        } else if (at < size) {
+          await sendFrom(at, signal);
+        } else {
+          observer.finishing();
+          return await calls.complete(signal);
+        }
+      } catch (error) {
+        await recover(error, signal);
+      }
     }
-  }
-
-  /**
-   * @param {ConnectionLost | Refusal} error
-   * @param {AbortSignal} signal
-   */
-  async #wait(error, signal) {
-    const seconds = this.#backoff.next(error instanceof Refusal ? error.retryAfter : null);
-    this.#observer.waiting(seconds, error);
-    await this.#rest(seconds, signal);
-  }
+  };
 }
 
 /**
@@ -224,12 +195,12 @@ async function read(slice) {
  *
  * @template Answer
  * @param {() => Promise<Answer>} call
- * @param {{ backoff: Backoff, rest: (seconds: number, signal: AbortSignal) => Promise<void> }} patience
  * @param {AbortSignal} signal
  * @returns {Promise<Answer>}
  * @throws what another try would not mend, or the reason of the signal
  */
-export async function insist(call, { backoff, rest }, signal) {
+export async function insist(call, signal) {
+  const backoff = new Backoff();
   for (;;) {
     try {
       return await call();

@@ -1,4 +1,5 @@
 import { find } from "./elements.js";
+import { t } from "./texts.js";
 
 /**
  * @typedef {object} Found
@@ -61,7 +62,9 @@ function chosen(files) {
 /** Give a picture a name: browsers call every one that is pasted the same. @param {DataTransfer} transfer */
 function picture({ files: [file, more] }) {
   const at = new Date().toLocaleString("sv").replaceAll(":", ".");
-  return file?.name === "image.png" && !more ? chosen([new File([file], `Pasted ${at}.png`, file)]) : null;
+  return file?.name === "image.png" && !more
+    ? chosen([new File([file], `${t("Pasted {at}", { at })}.png`, file)])
+    : null;
 }
 
 /**

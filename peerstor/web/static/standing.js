@@ -1,5 +1,6 @@
 import { Refusal } from "./calls.js";
-import { durationInWords, percent, sizeInWords } from "./words.js";
+import { t } from "./texts.js";
+import { agoInWords, durationInWords, percent, sizeInWords } from "./words.js";
 
 /** @import { Progress } from "./progress.js" */
 /** @import { Upload } from "./upload.js" */
@@ -9,19 +10,25 @@ export function inWords({ state, size, sent, message, other: { offset, age }, pr
   const share = `${percent(sent, size)} %`;
   switch (state) {
     case "queued":
-      return sent ? `${share} · Waiting for its turn` : "Waiting for its turn";
+      return (sent ? `${share} · ` : "") + t("Waiting for its turn");
     case "reading":
-      return "Getting ready…";
+      return t("Getting ready…");
     case "waiting":
       return `${share} · ${message}`;
     case "finishing":
-      return "All sent. The server is storing it…";
+      return t("All sent. The server is storing it…");
     case "paused":
-      return `Paused at ${share}`;
+      return t("Paused at {share}", { share });
     case "asking":
-      return `A different file of this name was begun${age === null ? "" : ` ${durationInWords(age)} ago`} and is not finished (${sizeInWords(offset)} have arrived). Throw that one away and upload this file instead?`;
+      return t(
+        "A different file of this name was begun{ago} and is not finished ({size} have arrived). Throw that one away and upload this file instead?",
+        {
+          ago: age === null ? "" : ` ${agoInWords(new Date(Date.now() - age * 1000))}`,
+          size: sizeInWords(offset),
+        },
+      );
     case "taken":
-      return "There is a file of this name already.";
+      return t("There is a file of this name already.");
     case "stopped":
       return message;
     default:
@@ -39,23 +46,23 @@ export function inWords({ state, size, sent, message, other: { offset, age }, pr
 export function flowInWords(sent, size, progress) {
   const { speed } = progress;
   const left = progress.left(size);
-  const pace = speed && left !== null ? [`${sizeInWords(speed)}/s`, `${durationInWords(left)} left`] : [];
-  return [`${sizeInWords(sent)} of ${sizeInWords(size)}`, ...pace];
+  const far = t("{some} of {all}", { some: sizeInWords(sent), all: sizeInWords(size) });
+  return speed && left !== null
+    ? [far, `${sizeInWords(speed)}/s`, t("{time} left", { time: durationInWords(left) })]
+    : [far];
 }
 
 /** Say what stopped an upload, and what can be done about it: the page has that for each code. @param {Refusal} no */
-export function refusalInWords({ message, code, status }) {
-  const ways = [...document.querySelectorAll("#ways-out p")];
-  const way = ways.find((each) => each.id === `way-${code || status}`) ?? ways[0];
-  return `${message} ${way?.textContent}`;
+export function refusalInWords({ said, code, status }) {
+  const way = document.getElementById(`way-${code || status}`) ?? document.querySelector("#ways-out p");
+  return `${said} ${way?.textContent}`;
 }
 
 /** Say why an upload waits, and that nothing has to be done about it. @param {Error} error */
 export function waitInWords(error) {
-  if (error instanceof Refusal) {
-    return `${error.message} Trying again…`;
-  }
-  return navigator.onLine
-    ? "The connection is lost. Trying again… Leave this page open."
-    : "You are offline. This goes on when the network is back. Leave this page open.";
+  return error instanceof Refusal
+    ? `${error.said} ${t("Trying again…")}`
+    : navigator.onLine
+      ? t("The connection is lost. Trying again… Leave this page open.")
+      : t("You are offline. This goes on when the network is back. Leave this page open.");
 }

@@ -1,5 +1,6 @@
 import { BASE } from "./base.js";
 import { announce, find, make } from "./elements.js";
+import { t } from "./texts.js";
 
 let said = "";
 
@@ -12,19 +13,19 @@ export function state(status) {
   const next = encodeURIComponent(location.pathname + location.search);
   const known = /** @type {Record<number, string[]>} */ ({
     200: [""],
-    401: ["You are signed out.", "Sign in", `${BASE}/-/login?next=${next}`],
-    404: ["This folder is gone, or not for you to see.", "Go up", ".."],
+    401: [t("You are signed out."), t("Sign in"), `${BASE}/-/login?next=${next}`],
+    404: [t("This folder is gone, or not for you to see."), t("Go up"), ".."],
   });
   const otherwise = navigator.onLine
-    ? "The server doesn’t answer. Trying again…"
-    : "You are offline. What you see is as it was.";
+    ? t("The server doesn’t answer. Trying again…")
+    : t("You are offline. What you see is as it was.");
   const [words = otherwise, label, href = ""] = known[status] ?? [];
   if (words !== said) {
     said = words;
     const bar = find(document, "#state", HTMLElement);
     bar.replaceChildren(words, " ", ...(label ? [make("a", { textContent: label, href })] : []));
     bar.hidden = !words;
-    announce(words || "Connected again.");
+    announce(words || t("Connected again."));
   }
 }
 

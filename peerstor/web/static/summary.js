@@ -1,7 +1,9 @@
+import { obey } from "./card.js";
 import { announce, find, setText, showButtons } from "./elements.js";
 import { Progress } from "./progress.js";
 import { flowInWords } from "./standing.js";
 import { milestones } from "./tally.js";
+import { t } from "./texts.js";
 import { filesInWords } from "./words.js";
 
 /** @import { Tally } from "./tally.js" */
@@ -10,16 +12,14 @@ import { filesInWords } from "./words.js";
  * Give a function that shows all uploads together: on the page where they are several, in its title, and aloud.
  *
  * @param {HTMLElement} element
- * @param {Record<string, () => void>} deeds what the buttons do
+ * @param {(order: string) => void} order
  * @returns {(now: Tally) => void}
  */
-export function summary(element, deeds) {
+export function summary(element, order) {
   const { title } = document;
   const progress = new Progress();
   const milestone = milestones();
-  element.addEventListener("click", ({ target }) => {
-    deeds[(target instanceof HTMLElement && target.dataset.order) || ""]?.();
-  });
+  obey(element, order);
   return (now) => {
     const { files, done, moving, paused, failed, waiting, sent, size, percent } = now;
     if (!moving || waiting) {
@@ -29,12 +29,13 @@ export function summary(element, deeds) {
     document.title = moving ? `${percent} % · ${title}` : title;
     element.hidden = files < 2;
     find(element, "progress", HTMLProgressElement).value = percent / 100;
-    setText(find(element, ".upload-name", HTMLElement), `${done.toLocaleString("en")} of ${filesInWords(files)}`);
+    const far = t("{some} of {all}", { some: done, all: filesInWords(files) });
+    setText(find(element, ".upload-name", HTMLElement), far);
     const words = [
       `${percent} %`,
       ...flowInWords(sent, size, progress),
-      paused && `${paused} paused`,
-      failed.length && `${failed.length} not uploaded`,
+      paused && t("{n} paused", { n: paused }),
+      failed.length && t("{n} not uploaded", { n: failed.length }),
       waiting?.message,
     ];
     setText(find(element, ".upload-words", HTMLElement), words.filter(Boolean).join(" · "));

@@ -1,4 +1,5 @@
 import { inWords } from "./standing.js";
+import { t } from "./texts.js";
 import { filesInWords, percent, visible } from "./words.js";
 
 /** @import { State, Upload } from "./upload.js" */
@@ -47,18 +48,22 @@ export function milestones() {
     const said = [];
     if (last && failed.length > failures) {
       const others = failed.length - failures - 1;
-      const more = others ? ` (and ${filesInWords(others)} more)` : "";
-      said.push(`Not uploaded: ${visible(last.label)}${more}. ${inWords(last)}`);
+      const values = { name: visible(last.label), why: inWords(last), files: filesInWords(others) };
+      said.push(
+        others
+          ? t("Not uploaded: {name} (and {files} more). {why}", values)
+          : t("Not uploaded: {name}. {why}", values),
+      );
     }
     if (waiting && !waited) {
       said.push(waiting.message);
     }
     if (moving && !moved) {
-      said.push(`Uploading ${filesInWords(files)}.`);
+      said.push(t("Uploading {files}.", { files: filesInWords(files) }));
     } else if (mark > reached) {
-      said.push(`${mark} % of ${filesInWords(files)} uploaded.`);
+      said.push(t("{mark} % of {files} uploaded.", { mark, files: filesInWords(files) }));
     } else if (moved && !moving && done) {
-      said.push(`${filesInWords(done)} uploaded.`);
+      said.push(t("{files} uploaded.", { files: filesInWords(done) }));
     }
     [moved, failures, waited, reached] = [moving, failed.length, Boolean(waiting), mark];
     return said.join(" ");

@@ -1,15 +1,15 @@
+import { NEVER } from "./backoff.js";
 import { Calls, Refusal } from "./calls.js";
 import { copyOf, find, setText } from "./elements.js";
 import { fingerprintOf } from "./fingerprint.js";
 import * as handles from "./handles.js";
 import { behind } from "./sources.js";
+import { t } from "./texts.js";
 import { send } from "./transport.js";
 import { percent, visible } from "./words.js";
 
 /** @import { Memory, Remembered } from "./memory.js" */
 /** @import { Source } from "./sources.js" */
-
-const { signal } = new AbortController();
 
 /**
  * Go on with what an earlier visit left unfinished and the browser can read again; remind of the rest, as far as the
@@ -42,7 +42,7 @@ export async function goOn(folder, memory, list, take, kept) {
       own.forEach(forget);
     });
     const button = find(row, '[data-order="choose"]', HTMLElement);
-    button.textContent = "Continue";
+    button.textContent = t("Continue");
     button.onclick = async () => {
       if ((await handle.requestPermission()) === "granted") {
         row.remove();
@@ -63,19 +63,20 @@ export async function goOn(folder, memory, list, take, kept) {
   /** @param {Remembered} known @param {number} offset */
   function remind(known, offset) {
     const { name, size, fingerprint } = known;
+    const values = { name: visible(name) };
     const label = below(folder, known);
     const row = reminder(label, () => forget(known));
     const words = find(row, ".upload-words", HTMLElement);
     const input = find(row, "input", HTMLInputElement);
     row.dataset.of = keyOf(known);
-    words.textContent += ` Choose the same file again to continue at ${percent(offset, size)} %.`;
+    words.append(" ", t("Choose the same file again to continue at {share} %.", { share: percent(offset, size) }));
     find(row, '[data-order="choose"]', HTMLElement).onclick = () => input.click();
     input.onchange = async () => {
       const [file] = input.files ?? [];
       if (file?.name === name && (await fingerprintOf(file)) === fingerprint) {
         take([{ file, path: label.slice(0, -name.length) }]);
       } else if (file) {
-        setText(words, `That is a different file, or it has changed since. Choose ${visible(name)} as it was.`);
+        setText(words, t("That is a different file, or it has changed since. Choose {name} as it was.", values));
       }
     };
     return row;
@@ -86,8 +87,8 @@ export async function goOn(folder, memory, list, take, kept) {
     memory.forget(known);
     try {
       const calls = new Calls(known, send);
-      await calls.offset(signal); // refused where another file of this name was begun since: that one stays
-      await calls.abandon(signal);
+      await calls.offset(NEVER); // refused where another file of this name was begun since: that one stays
+      await calls.abandon(NEVER);
     } catch {
       // it expires by itself
     }
@@ -115,7 +116,7 @@ const keyOf = ({ folder, name, fingerprint }) => folder + name + fingerprint;
  */
 async function arrived(known) {
   try {
-    return (await new Calls(known, send).offset(signal)).offset;
+    return (await new Calls(known, send).offset(NEVER)).offset;
   } catch (error) {
     return error instanceof Refusal && error.code === "other_upload" ? 0 : known.sent;
   }

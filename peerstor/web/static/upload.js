@@ -1,9 +1,10 @@
-import { Backoff, rest } from "./backoff.js";
+import { NEVER } from "./backoff.js";
 import { Calls, Refusal } from "./calls.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { Progress } from "./progress.js";
-import { insist, SourceLost, Transfer } from "./resumable.js";
+import { insist, SourceLost, transfer } from "./resumable.js";
 import { refusalInWords, waitInWords } from "./standing.js";
+import { t } from "./texts.js";
 import { send } from "./transport.js";
 
 /** @import { Identity, Stored } from "./calls.js" */
@@ -24,7 +25,7 @@ const REMEMBER_EVERY = 500;
 
 const PAUSED = Symbol("paused");
 const CANCELLED = Symbol("cancelled");
-const TAKEN = Symbol("the name is taken");
+const TAKEN = Symbol("taken");
 
 /** One chosen file on its way to the server. */
 export class Upload {
@@ -45,13 +46,10 @@ export class Upload {
   /** What the server is to do where the name is taken. @type {Conflict} */
   conflict = "refuse";
 
-  #names;
-  #memory;
-  #chunk;
-  #changed;
+  #parts;
   #controller = new AbortController();
   #calls = /** @type {Calls | null} */ (null);
-  #transfer = /** @type {Transfer | null} */ (null);
+  #transfer = /** @type {ReturnType<typeof transfer> | null} */ (null);
   #discardOther = false;
   #remembered = 0;
   #session = "";
@@ -69,23 +67,14 @@ export class Upload {
    * @param {ChunkSize} parts.chunk how much to send at once
    * @param {(upload: Upload) => void} parts.changed called after each change
    */
-  constructor({ file, folder, label, lot, names, memory, chunk, changed }) {
-    this.file = file;
+  constructor(parts) {
+    const { file, folder, label, lot } = parts;
+    this.#parts = parts;
+    this.name = file.name;
+    this.size = file.size;
     this.folder = folder;
     this.label = label;
     this.lot = lot;
-    this.#names = names;
-    this.#memory = memory;
-    this.#chunk = chunk;
-    this.#changed = changed;
-  }
-
-  get name() {
-    return this.file.name;
-  }
-
-  get size() {
-    return this.file.size;
   }
 
   /** Go as far as it gets by itself. Never throws: how it ended is the state. */
@@ -102,7 +91,7 @@ export class Upload {
         await this.#abandon(calls, this.#controller.signal);
         this.#discardOther = false;
       }
-      this.stored = await transfer.run(this.#controller.signal);
+      this.stored = await transfer(this.#controller.signal);
       this.#forget();
       this.#become("done");
       this.#running = false;
@@ -154,39 +143,46 @@ export class Upload {
     }
   }
 
-  /** @returns {Promise<{ calls: Calls, transfer: Transfer }>} */
+  /** Have its folder be there, and give what talks to the server and what sends. */
   async #prepare() {
     if (this.#calls && this.#transfer) {
       return { calls: this.#calls, transfer: this.#transfer };
     }
     const { signal } = this.#controller;
     const stop = new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason)));
-    const taken = /** @type {Set<string>} */ (await Promise.race([this.#names(), stop]));
-    const { name, size } = this.file;
+    const { file, names, memory, chunk } = this.#parts;
+    const taken = /** @type {Set<string>} */ (await Promise.race([names(), stop]));
+    const { folder, name, size } = this;
     if (this.conflict === "refuse" && taken.has(name)) {
       throw TAKEN;
     }
-    this.identity = { folder: this.folder, name, size, fingerprint: await fingerprintOf(this.file) };
-    this.#session = this.#memory.session(this.identity);
-    const calls = new Calls({ ...this.identity, session: this.#session }, send);
-    const transfer = new Transfer({
-      file: this.file,
-      calls,
-      backoff: new Backoff(),
-      rest,
-      chunk: this.#chunk,
-      begun: size > SMALL || this.#memory.sent(this.identity) > 0,
-      allSent: size > 0 && this.#memory.sent(this.identity) === size,
+    const identity = { folder, name, size, fingerprint: await fingerprintOf(file) };
+    const sent = memory.sent(identity);
+    this.identity = identity;
+    this.#session = memory.session(identity);
+    this.#calls = new Calls({ ...identity, session: this.#session }, send);
+    this.#transfer = transfer({
+      file,
+      calls: this.#calls,
+      chunk,
+      begun: size > SMALL || sent > 0,
+      allSent: size > 0 && sent === size,
       observer: {
         sent: (bytes) => this.#moved(bytes),
-        arrived: (bytes) => this.#confirmed(bytes),
+        arrived: (bytes) => {
+          this.#owned = true;
+          this.arrived = bytes;
+          this.#moved(bytes);
+        },
         waiting: (_, error) => this.#become("waiting", waitInWords(error)),
-        finishing: () => this.#finishing(),
+        finishing: () => {
+          this.sent = size;
+          this.#remember(size, true);
+          this.#become("finishing");
+        },
       },
     });
-    this.#calls = calls;
-    this.#transfer = transfer;
-    return { calls, transfer };
+    return { calls: this.#calls, transfer: this.#transfer };
   }
 
   /** @param {number} bytes */
@@ -195,19 +191,6 @@ export class Upload {
     this.progress.note(bytes);
     this.#remember(bytes);
     this.#become("sending");
-  }
-
-  /** @param {number} bytes */
-  #confirmed(bytes) {
-    this.#owned = true;
-    this.arrived = bytes;
-    this.#moved(bytes);
-  }
-
-  #finishing() {
-    this.sent = this.size;
-    this.#remember(this.size, true);
-    this.#become("finishing");
   }
 
   /**
@@ -223,13 +206,13 @@ export class Upload {
       (now || (bytes < this.size && Date.now() - this.#remembered > REMEMBER_EVERY))
     ) {
       this.#remembered = Date.now();
-      this.#memory.remember(this.identity, this.#session, bytes);
+      this.#parts.memory.remember(this.identity, this.#session, bytes);
     }
   }
 
   #forget() {
     if (this.identity) {
-      this.#memory.forget(this.identity);
+      this.#parts.memory.forget(this.identity);
     }
   }
 
@@ -252,9 +235,9 @@ export class Upload {
     } else if (error instanceof Refusal) {
       this.#become("stopped", refusalInWords(error));
     } else if (error instanceof SourceLost || error instanceof DOMException) {
-      this.#become("stopped", "The file has changed or can no longer be read. Choose it again.");
+      this.#become("stopped", `${t("The file has changed or can no longer be read.")} ${t("Choose it again.")}`);
     } else {
-      this.#become("stopped", "Something went wrong in this page. Reload it and choose the file again.");
+      this.#become("stopped", t("Something went wrong in this page. Reload it and choose the file again."));
       console.error(error);
     }
   }
@@ -264,7 +247,7 @@ export class Upload {
     this.#forget();
     this.#become("cancelled");
     if (calls && owned) {
-      await this.#abandon(calls, new AbortController().signal).catch(() => {}); // it expires by itself
+      await this.#abandon(calls, NEVER).catch(() => {}); // it expires by itself
     }
   }
 
@@ -273,7 +256,7 @@ export class Upload {
    * @param {AbortSignal} signal
    */
   async #abandon(calls, signal) {
-    await insist(() => calls.abandon(signal), { backoff: new Backoff(), rest }, signal);
+    await insist(() => calls.abandon(signal), signal);
   }
 
   /**
@@ -283,6 +266,6 @@ export class Upload {
   #become(state, message = "") {
     this.state = state;
     this.message = message;
-    this.#changed(this);
+    this.#parts.changed(this);
   }
 }

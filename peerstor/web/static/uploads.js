@@ -1,4 +1,4 @@
-import { Card } from "./card.js";
+import { card } from "./card.js";
 import { ChunkSize } from "./chunksize.js";
 import { conflicts } from "./conflicts.js";
 import { find } from "./elements.js";
@@ -15,6 +15,7 @@ import { Upload } from "./upload.js";
 
 /** @import { Lot } from "./conflicts.js" */
 /** @import { Found, Source } from "./sources.js" */
+/** @import { State } from "./upload.js" */
 
 /** Milliseconds between two looks at how far everything is, and after which the listing is taken anew. */
 const LOOK = 100;
@@ -27,13 +28,22 @@ const LONG = 8 * 1024 * 1024;
 /** Files that are taken in one go, before other things get their turn. */
 const AT_ONCE = 100;
 
+/** Which uploads an order to all of them is for. */
+const MEANT = /** @type {Record<string, (state: State) => boolean>} */ ({
+  pause: (state) => MOVING.has(state),
+  resume: (state) => state === "paused",
+  retry: (state) => state === "stopped",
+  cancel: (state) => state !== "done",
+  close: (state) => state === "done",
+});
+
 /** Have files be uploaded to the folder of this page, in as many tries as it takes. @param {HTMLElement} section */
 export async function takeUploads(section) {
   const base = section.dataset.folder ?? "/";
   const list = find(section, "#running", HTMLElement);
   const reminders = find(section, "#unfinished", HTMLElement);
   const all = /** @type {Set<Upload>} */ (new Set());
-  const cards = /** @type {Map<Upload, Card>} */ (new Map());
+  const cards = /** @type {Map<Upload, ReturnType<typeof card>>} */ (new Map());
   const kept = /** @type {Set<string>} */ (new Set());
   const memory = new Memory(storage());
   const queue = new Queue();
@@ -44,34 +54,32 @@ export async function takeUploads(section) {
   let stale = false;
   let rested = 0;
 
-  /** @param {(upload: Upload) => void} deed @param {(upload: Upload) => boolean} to */
-  const each = (deed, to = () => true) => [...all].filter(to).forEach(deed);
   const again = (/** @type {Upload} */ upload) => {
     forget(upload.folder);
     upload.again();
   };
-  const clear = () => each(close, ({ state }) => state === "done");
-  const ask = conflicts((upload, answer) => upload.settle(answer));
-  const sum = summary(find(section, "#summary", HTMLElement), {
-    pause: () =>
-      each(
-        (upload) => upload.pause(),
-        ({ state }) => MOVING.has(state),
-      ),
-    resume: () => each(again, ({ state }) => state === "paused"),
-    retry: () => each(again, ({ state }) => state === "stopped"),
-    cancel: () =>
-      each(
-        (upload) => upload.cancel(),
-        ({ state }) => state !== "done",
-      ),
-    close: clear,
+  const cancel = (/** @type {Upload} */ upload) => upload.cancel();
+  const deeds = /** @type {Record<string, (upload: Upload) => void>} */ ({
+    pause: (upload) => upload.pause(),
+    resume: again,
+    retry: again,
+    discard: (upload) => upload.discardOther(),
+    keep: cancel,
+    cancel,
+    close: (upload) => {
+      all.delete(upload);
+      look();
+    },
   });
+  /** Give an order to all uploads that it is for. @param {string} order */
+  const order = (order) => [...all].filter(({ state }) => MEANT[order]?.(state)).forEach(deeds[order] ?? again);
+  const ask = conflicts((upload, answer) => upload.settle(answer));
+  const sum = summary(find(section, "#summary", HTMLElement), order);
 
   /** @param {Source} source */
   async function take(source) {
     if (!tally([...all]).moving) {
-      clear();
+      order("close");
     }
     forget();
     taking += 1;
@@ -120,23 +128,15 @@ export async function takeUploads(section) {
     look();
   }
 
-  /** @param {Upload} upload */
-  function close(upload) {
-    all.delete(upload);
-    look();
-  }
-
   /** Show how far everything is, soon: not at each of thousands of changes. */
   function look() {
     if (!timer) {
-      timer = window.setTimeout(() => {
-        timer = 0;
-        show();
-      }, LOOK);
+      timer = window.setTimeout(show, LOOK);
     }
   }
 
   function show() {
+    timer = 0;
     const now = tally([...all]);
     sum(now);
     showCards();
@@ -174,25 +174,13 @@ export async function takeUploads(section) {
       }
     }
     for (const upload of some) {
-      const card = cards.get(upload) ?? cardOf(upload);
-      card.show();
-      if (!card.element.isConnected) {
-        list.append(card.element);
+      const { element, show } = cards.get(upload) ?? card(upload, (order) => deeds[order]?.(upload));
+      cards.set(upload, { element, show });
+      show();
+      if (!element.isConnected) {
+        list.append(element);
       }
     }
-  }
-
-  /** @param {Upload} upload */
-  function cardOf(upload) {
-    const card = new Card(upload, {
-      pause: () => upload.pause(),
-      again: () => again(upload),
-      discard: () => upload.discardOther(),
-      cancel: () => upload.cancel(),
-      close: () => close(upload),
-    });
-    cards.set(upload, card);
-    return card;
   }
 
   addEventListener("beforeunload", (event) => {

@@ -1,4 +1,4 @@
-import { answered, t } from "./texts.js";
+import { LANGUAGE, t, tn } from "./texts.js";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 
@@ -30,9 +30,7 @@ export function sizeInWords(bytes) {
 }
 
 /** @param {number} count */
-export function filesInWords(count) {
-  return count === 1 ? "1 file" : `${count.toLocaleString("en")} files`;
-}
+export const filesInWords = (count) => tn("{n} file", "{n} files", count);
 
 /**
  * Give a duration in its largest sensible unit.
@@ -40,17 +38,14 @@ export function filesInWords(count) {
  * @param {number} seconds
  */
 export function durationInWords(seconds) {
-  if (seconds < 59.5) {
-    return `${Math.max(1, Math.round(seconds))}\u00a0s`;
-  }
-  if (seconds < 3570) {
-    return `${Math.round(seconds / 60)}\u00a0min`;
-  }
-  if (seconds < 36 * 3600) {
-    const minutes = Math.round(seconds / 60);
-    return `${Math.floor(minutes / 60)}\u00a0h ${minutes % 60}\u00a0min`;
-  }
-  return `${Math.round(seconds / 86400)}\u00a0days`;
+  const minutes = Math.round(seconds / 60);
+  return seconds < 59.5
+    ? `${Math.max(1, Math.round(seconds))}\u00a0s`
+    : seconds < 3570
+      ? `${minutes}\u00a0min`
+      : seconds < 36 * 3600
+        ? `${Math.floor(minutes / 60)}\u00a0h\u00a0${minutes % 60}\u00a0min`
+        : t("{n} days", { n: Math.round(seconds / 86400) });
 }
 
 const AGO = /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([
@@ -58,9 +53,9 @@ const AGO = /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([
   ["hour", 3600],
   ["minute", 60],
 ]);
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const date = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", day: "numeric" });
-const full = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "long" });
+const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
+const date = new Intl.DateTimeFormat(LANGUAGE, { year: "numeric", month: "short", day: "numeric" });
+const full = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "full", timeStyle: "long" });
 
 /** Say how long ago something was; its date where that is more than a week. @param {Date} moment @param {Date} now */
 export function agoInWords(moment, now = new Date()) {
@@ -69,7 +64,7 @@ export function agoInWords(moment, now = new Date()) {
     return date.format(moment);
   }
   const [unit, length] = AGO.find(([, each]) => seconds >= each) ?? ["second", Number.POSITIVE_INFINITY];
-  return unit === "second" ? "just now" : relative.format(-Math.floor(seconds / length), unit);
+  return unit === "second" ? t("just now") : relative.format(-Math.floor(seconds / length), unit);
 }
 
 /** @param {Date} moment */
@@ -81,23 +76,16 @@ export const exactly = (moment) => full.format(moment);
  * @param {number} part
  * @param {number} whole
  */
-export function percent(part, whole) {
-  return whole === 0 ? 100 : Math.floor((100 * part) / whole);
-}
-
-/** What to do about a refusal, by its code. @type {Record<string, string>} */
-const WAYS_OUT = {
-  login_needed: " Do so in another tab, then try again here.",
-  bad_name: " Use up to 255 bytes, and no “/”.",
-  no_space: " Empty the trash, or ask the server’s owner for room.",
-};
+export const percent = (part, whole) => (whole === 0 ? 100 : Math.floor((100 * part) / whole));
 
 /**
- * Say why the server refused something, and what to do about it.
+ * Say what to do about a refusal; nothing where that is plain.
  *
- * @param {Record<string, unknown>} told the JSON; empty where a proxy answered
- * @param {number} status
+ * @param {string} code
  */
-export const refusalInWords = ({ message, error }, status) =>
-  (typeof message === "string" ? answered(message) : t("The server answered with status {status}.", { status })) +
-  (WAYS_OUT[String(error)] ?? "");
+export const wayOutOf = (code) =>
+  ({
+    login_needed: t("Do so in another tab, then try again here."),
+    bad_name: t("Use up to 255 bytes, and no “/”."),
+    no_space: t("Empty the trash, or ask the server’s owner for room."),
+  })[code] ?? "";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Backoff } from "../../../peerstor/web/static/backoff.js";
 import { Calls, Refusal } from "../../../peerstor/web/static/calls.js";
 import { ChunkSize } from "../../../peerstor/web/static/chunksize.js";
-import { Transfer } from "../../../peerstor/web/static/resumable.js";
+import { transfer as transferOf } from "../../../peerstor/web/static/resumable.js";
 import { ConnectionLost } from "../../../peerstor/web/static/transport.js";
 
 /** @import { Answer, Question } from "../../../peerstor/web/static/transport.js" */
@@ -60,7 +60,7 @@ function reply(status, told) {
  */
 async function upload(proxied, size, chunk = new ChunkSize()) {
   let waits = 0;
-  const transfer = new Transfer({
+  const run = transferOf({
     file: new Blob([new Uint8Array(size)]),
     calls: new Calls({ folder: "/", name: "f", size, fingerprint: "f", session: "s" }, proxied.send),
     backoff: new Backoff(),
@@ -68,7 +68,7 @@ async function upload(proxied, size, chunk = new ChunkSize()) {
     observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
     chunk,
   });
-  await transfer.run(new AbortController().signal);
+  await run(new AbortController().signal);
   assert.equal(proxied.arrived, size);
   return waits;
 }
