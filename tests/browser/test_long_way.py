@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+import pytest
 from playwright.sync_api import CDPSession
 
 from tests.browser.stage import BrowserCase
@@ -16,6 +17,7 @@ PATIENCE = 600_000
 """Milliseconds."""
 
 
+@pytest.mark.timeout(1800)
 class LongWayTest(BrowserCase):
     """500 MiB."""
 

@@ -25,6 +25,7 @@ class BehindProxy(BrowserCase):
         if self.tls:
             self.context = self.new_context(ignore_https_errors=True)
             self.page = self.context.new_page()
+        self.addCleanup(self.context.close)  # before the proxy ends, which a page would tell of
         self.outside: list[str] = []
         self.page.on("request", lambda request: self._requested(request.url))
 

@@ -56,8 +56,11 @@ class OpenApiTests(ServerCase):
                 file.write("hello\n")
         return self.serve(*options, storage=storage, prelude=CONFINED.format(top=TOP, folder=storage))
 
-    def hold(self, server: Server, *options: str) -> None:
-        """Have schemathesis try everything that the server says it takes."""
+    def hold(self, server: Server, *options: str, **told: str) -> None:
+        """Have schemathesis try everything that the server says it takes.
+
+        :param told: further variables for the hooks.
+        """
         config = os.path.join(HERE, "schemathesis.toml")
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", config, "run", "--no-color"]
         # Of what comes in several forms the one that can be checked, and no stream of events, which never ends.
@@ -66,7 +69,7 @@ class OpenApiTests(ServerCase):
         done = subprocess.run(
             [*command, f"{server.url}/api/openapi.json"],
             cwd=scratch_folder(self),
-            env=environment(SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=HERE, CANARY=CANARY),
+            env=environment(SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=HERE, CANARY=CANARY, **told),
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -78,12 +81,16 @@ class OpenApiTests(ServerCase):
 
     def test_open(self) -> None:
         """A server that is open to everybody takes what it says it takes, refuses all else, and answers as it says."""
-        self.hold(self.furnished("--anonymous", "full"))
+        # Nobody can make links there.
+        self.hold(self.furnished("--anonymous", "full"), "--exclude-tag", "links")
 
     def test_tokens(self) -> None:
         """So does one where a token is needed. (HEAD differs from GET in nothing that tokens decide.)"""
         server = self.furnished("--token", SECRET)
-        self.hold(server, "--header", f"Authorization: Bearer {SECRET}", "--exclude-method", "HEAD")
+        owner = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
+        link = self.api(server).call("POST", "/api/shares", b'{"path": "/photos", "mode": "upload"}', owner).json
+        given = ("--header", f"Authorization: Bearer {SECRET}", "--exclude-method", "HEAD")
+        self.hold(server, *given, LINK=link["id"])
 
     def test_confined(self) -> None:
         """What such a server is confined to is all that it could change."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from peerstor.web.openapi import archives, events, me, operations, server, shares, trash, tree, uploads
+from peerstor.web.openapi import archives, events, links, me, operations, server, shares, trash, tree, uploads
 from peerstor.web.openapi.operation import Operation
 from peerstor.web.openapi.refusals import Json, error_schemas
 from peerstor.web.openapi.terms import HEADERS
@@ -16,7 +16,7 @@ API = "1"
 It doesn't tell the release of PeerStor, by which anybody could look for servers with a known hole.
 """
 
-FACES: tuple[Any, ...] = (tree, events, uploads, operations, trash, archives, shares, me, server)
+FACES: tuple[Any, ...] = (tree, events, uploads, operations, trash, archives, shares, links, me, server)
 """Modules with the `OPERATIONS` and `SCHEMAS` of a face."""
 
 OPERATIONS: tuple[Operation, ...] = tuple(operation for face in FACES for operation in face.OPERATIONS)
@@ -27,12 +27,13 @@ TAGS = {
     "entries": "What can be done to files and folders.",
     "trash": "What was deleted or replaced.",
     "shares": "Links for people without a token.",
+    "links": "What an upload-only link takes, from whoever has it.",
     "server": "The server itself.",
 }
 
 SECURITY: dict[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token: `Authorization: Bearer SECRET`."},
-    "basic": {"type": "http", "scheme": "basic", "description": "A token as the password, under any user name."},
+    "basic": {"type": "http", "scheme": "basic", "description": "A token or a link's password, for any user."},
     "session": {
         "type": "apiKey",
         "in": "cookie",
@@ -47,8 +48,8 @@ A folder of plain files as a shared place: listing, download, uploads that resum
 
 Every method that is told of by GET is there as HEAD. OPTIONS tells the methods of any address. Names are bytes,
 and are sent percent-encoded; that they needn't be UTF-8 is nothing that this description can say. A parameter is
-given once at most, and there are at most 100 in an address. Pages for people (`/-/login`, `/-/shares`, what share
-links open) are not told of here."""
+given once at most where it is no list, and there are at most 100 in an address. Pages for people (`/-/login`,
+`/-/shares`, what links open in a browser) are not told of here."""
 
 
 def description(base: str, *, token_needed: bool) -> Json:

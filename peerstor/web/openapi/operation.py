@@ -10,6 +10,9 @@ from peerstor.web.openapi.refusals import Json, Refusal, refusals
 
 _SAFE = ("GET", "HEAD")
 
+OF_LINKS: list[Json] = [{}, {"basic": []}]
+"""What one comes to a link with: nothing more, or its password."""
+
 
 @frozen
 class Answer:
@@ -51,6 +54,7 @@ class Operation:
     :param needs: the right that the route declares; of several, one is enough.
     :param body: the request's, as OpenAPI has it; None for none.
     :param faults: what it may be refused with, beside what any may be.
+    :param by_link: whether it is open to whoever has a share link, and to no token.
     :param pages: whether errors come as text or pages as well.
     """
 
@@ -65,6 +69,7 @@ class Operation:
     parameters: tuple[Json, ...] = ()
     body: Json | None = None
     faults: tuple[type[errors.Fault], ...] = field(default=())
+    by_link: bool = False
     pages: bool = False
 
     @property
@@ -76,7 +81,9 @@ class Operation:
     def refusals(self) -> list[Refusal]:
         """What it may be refused with."""
         faults = list(self.faults)
-        if self.needs:
+        if self.by_link:
+            faults += [errors.PasswordNeeded, errors.NotFound]
+        elif self.needs:
             faults += [errors.LoginNeeded, errors.Forbidden]
         if self.method not in _SAFE:
             faults.append(errors.CrossSite)
@@ -88,16 +95,12 @@ class Operation:
         :param security: what whoever needs a right has to come with.
         """
         head = method == "HEAD"
-        described = self.description
-        if self.needs:
-            rights = " or ".join(f"`{str(right.name).lower()}`" for right in single(self.needs))
-            described = f"{described} Needs the right {rights}.".strip()
         told: Json = {
             "operationId": f"{self.name}Head" if head else self.name,
             "tags": [self.tag],
             "summary": f"{self.summary.rstrip('.')} (the headers alone)" if head else self.summary,
-            "description": described,
-            "security": security if self.needs else [],
+            "description": f"{self.description} {self._who()}".strip(),
+            "security": OF_LINKS if self.by_link else security if self.needs else [],
             "parameters": list(self.parameters),
             "responses": {str(status): answer.told(body=not head) for status, answer in self.answers.items()},
         }
@@ -106,12 +109,19 @@ class Operation:
         for refusal in self.refusals:
             status = str(refusal.status)
             if head:
-                told["responses"].setdefault(status, Answer(refusal.name).told())
+                told["responses"].setdefault(status, Answer(refusal.description).told())
             elif status in told["responses"]:  # health's own 503
                 told["responses"][status]["content"] = _both(told["responses"][status], refusal, pages=self.pages)
             else:
                 told["responses"][status] = {"$ref": f"#/components/responses/{self.component(refusal)}"}
         return told
+
+    def _who(self) -> str:
+        """Say who may ask for it."""
+        if self.by_link:
+            return "Needs the link, and its password where it has one."
+        rights = " or ".join(f"`{str(right.name).lower()}`" for right in single(self.needs))
+        return rights and f"Needs the right {rights}."
 
     def component(self, refusal: Refusal) -> str:
         """Give the name under which one of its refusals is among the document's components."""

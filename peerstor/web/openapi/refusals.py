@@ -48,6 +48,11 @@ class Refusal:
         """What it is called among the document's components."""
         return "-".join((str(self.status), *self.codes))
 
+    @property
+    def description(self) -> str:
+        """Say what it is, with its codes."""
+        return f"{phrase(self.status).decode()}: {', '.join(f'`{code}`' for code in self.codes)}."
+
     def told(self, *, pages: bool) -> Json:
         """Describe it.
 
@@ -59,7 +64,7 @@ class Refusal:
             content |= {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/html")}
         known = {"X-Request-ID": "RequestId", **_HEADERS.get(self.status, {})}
         return {
-            "description": f"{phrase(self.status).decode()}: {', '.join(f'`{code}`' for code in self.codes)}.",
+            "description": self.description,
             "headers": {name: {"$ref": f"#/components/headers/{ref}"} for name, ref in known.items()},
             "content": content,
         }

@@ -125,7 +125,7 @@ SCHEMAS: dict[str, Json] = {
     },
 }
 
-_ID = parameter("share", "The id of a share.", {"type": "string", "minLength": 1}, where="path")
+ID = parameter("share", "The id of a share.", {"type": "string", "minLength": 1}, where="path")
 _BODY_FAULTS = (errors.BadType, errors.BodyCut, errors.TooLarge)
 _ONE = {"share": "$response.body#/id"}
 _LINKS: dict[str, Json] = {
@@ -168,7 +168,7 @@ OPERATIONS = (
         tag=TAG,
         summary="Look at a link, and at what was sent through it.",
         needs=Right.SHARE,
-        parameters=(_ID,),
+        parameters=(ID,),
         answers={200: Answer("All of it.", json(ref("ShareInFull")))},
         faults=(errors.NotFound,),
     ),
@@ -179,7 +179,7 @@ OPERATIONS = (
         tag=TAG,
         summary="Change a link.",
         needs=Right.SHARE,
-        parameters=(_ID,),
+        parameters=(ID,),
         body=_body("ShareChange"),
         answers={200: Answer("The link as it is now.", json(ref("Share")))},
         faults=(errors.NotFound, *_BODY_FAULTS),
@@ -191,7 +191,7 @@ OPERATIONS = (
         tag=TAG,
         summary="Revoke a link; what is being sent through it is cut.",
         needs=Right.SHARE,
-        parameters=(_ID,),
+        parameters=(ID,),
         answers={204: Answer("It opens nothing any more.")},
         faults=(errors.NotFound,),
     ),

@@ -98,8 +98,8 @@ export function follow(list) {
     while (going) {
       await rest(MEET, signal);
       if (await listen(backoff)) {
+        await rest(Math.min(ASKED, backoff.next()), signal); // the page may just be left, or the server restarted
         going = await ask(signal);
-        await rest(Math.min(ASKED, backoff.next()), signal);
       }
     }
   }

@@ -8,8 +8,8 @@ import { insist } from "./resumable.js";
 /** Which names are taken in the folders that uploads go to. @type {Map<string, Promise<Set<string>>>} */
 const known = new Map();
 
-/** Have a folder be looked at, and where it must be made, anew. @param {string} folder */
-export const forget = (folder) => known.delete(folder);
+/** Have a folder, or all, be looked at, and where it must be made, anew. @param {string} [folder] */
+export const forget = (folder) => (folder ? known.delete(folder) : known.clear());
 
 /**
  * Percent-encode a path as the server does in its links.

@@ -19,8 +19,9 @@ import { percent, visible } from "./words.js";
  * @param {Memory} memory
  * @param {HTMLElement} list where the reminders stand
  * @param {(source: Source) => void} take uploads
+ * @param {Set<string>} kept gets the names of what is kept until it is uploaded
  */
-export async function goOn(folder, memory, list, take) {
+export async function goOn(folder, memory, list, take, kept) {
   let left = memory.in(folder).filter((known) => below(folder, known));
   for (const handle of await handles.kept(folder)) {
     const { kind, name } = handle;
@@ -28,7 +29,10 @@ export async function goOn(folder, memory, list, take) {
       `${below(folder, known)}${kind === "file" ? "/" : ""}`.startsWith(`${name}/`),
     );
     left = left.filter((known) => !own.includes(known));
-    const again = () => take(behind(handle));
+    const again = () => {
+      kept.add(name);
+      take(behind(handle));
+    };
     if ((await handle.queryPermission()) === "granted") {
       again();
       continue;

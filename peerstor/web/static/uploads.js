@@ -48,9 +48,11 @@ export async function takeUploads(section) {
   const memory = memoryIn(storage());
   const enqueue = queue();
   const chunk = new ChunkSize();
+  let taking = 0;
   let timer = 0;
   let refreshing = false;
-  let refreshAt = Number.POSITIVE_INFINITY;
+  let stale = false;
+  let rested = 0;
 
   const again = (/** @type {Upload} */ upload) => {
     forget(upload.folder);
@@ -79,7 +81,8 @@ export async function takeUploads(section) {
     if (!tally([...all]).moving) {
       order("close");
     }
-    forget(base);
+    forget();
+    taking += 1;
     const lot = { answer: "" };
     let taken = 0;
     for await (const found of source) {
@@ -89,6 +92,8 @@ export async function takeUploads(section) {
         await new Promise((resolve) => setTimeout(resolve));
       }
     }
+    taking -= 1;
+    look();
   }
 
   /** @param {Found} found @param {Lot} lot */
@@ -114,7 +119,7 @@ export async function takeUploads(section) {
     } else if (state === "sending" && identity) {
       isOnItsWay(reminders, identity);
     } else if (state === "done") {
-      refreshAt = Math.min(refreshAt, performance.now() + (refreshing ? REFRESH : 0));
+      stale = true;
     } else if (state === "taken") {
       ask(upload);
     } else if (state === "cancelled") {
@@ -135,23 +140,23 @@ export async function takeUploads(section) {
     const now = tally([...all]);
     sum(now);
     showCards();
-    section.hidden = !all.size && !section.querySelector("li");
-    if (now.files === now.done) {
+    if (!taking && now.files === now.done) {
       for (const name of kept) {
         handles.drop(base, name);
       }
       kept.clear();
     }
-    if (!refreshing && (performance.now() > refreshAt || (!now.moving && refreshAt < Number.POSITIVE_INFINITY))) {
+    if (stale && !refreshing && (!now.moving || performance.now() > rested)) {
       takeAnew();
     }
   }
 
   async function takeAnew() {
     refreshing = true;
-    refreshAt = Number.POSITIVE_INFINITY;
+    stale = false;
     await refresh().catch(() => {}); // a reload shows it too
     refreshing = false;
+    rested = performance.now() + REFRESH;
     look();
   }
 
@@ -187,8 +192,7 @@ export async function takeUploads(section) {
     kept.add(handle.name);
     handles.keep(base, handle);
   });
-  await goOn(base, memory, reminders, take);
-  show();
+  await goOn(base, memory, reminders, take, kept);
 }
 
 /** @param {Upload} upload */

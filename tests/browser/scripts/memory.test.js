@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BASE } from "../../../peerstor/web/static/base.js";
 import { memoryIn } from "../../../peerstor/web/static/memory.js";
 
 const IDENTITY = { folder: "/a/", name: "n", size: 10, fingerprint: "f" };
@@ -88,4 +89,16 @@ test("what can't be read is dropped", () => {
     assert.deepEqual(memory.in("/a/"), []);
     assert.equal(kept.length, 0);
   }
+});
+
+test("a folder's page knows what is unfinished below it too, but not in shares, which are somebody else's", () => {
+  const memory = memoryIn(new Kept());
+  const share = `${BASE}/-/s/0123/`;
+  for (const folder of ["/a/", "/a/b/", "/ab/", share]) {
+    memory.remember({ ...IDENTITY, folder }, "s", 5);
+  }
+  const folders = (/** @type {string} */ top) => memory.in(top).map(({ folder }) => folder);
+  assert.deepEqual(folders("/a/"), ["/a/", "/a/b/"]);
+  assert.deepEqual(folders("/"), ["/a/", "/a/b/", "/ab/"]);
+  assert.deepEqual(folders(share), [share]);
 });

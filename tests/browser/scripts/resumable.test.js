@@ -70,9 +70,9 @@ function reply(status, told, retryAfter = null) {
 
 /**
  * @param {Server} server
- * @param {{ allSent?: boolean, rest?: (seconds: number, signal: AbortSignal) => Promise<void> }} [options]
+ * @param {{ begun?: boolean, allSent?: boolean, rest?: (seconds: number, signal: AbortSignal) => Promise<void> }} [options]
  */
-function transfer(server, { allSent, rest } = {}) {
+function transfer(server, { begun, allSent, rest } = {}) {
   const waited = /** @type {number[]} */ ([]);
   const run = transferOf({
     file: new Blob(["0123456789"]),
@@ -81,6 +81,7 @@ function transfer(server, { allSent, rest } = {}) {
     rest: rest ?? (async (seconds) => void waited.push(seconds)),
     observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
     chunk: new ChunkSize(4),
+    begun,
     allSent,
   });
   return { run: (signal = new AbortController().signal) => run(signal), waited };
@@ -182,4 +183,18 @@ test("a pause ends the run with its reason", async () => {
   await assert.rejects(run(controller.signal), (reason) => reason === "paused");
   await run(new AbortController().signal);
   assert.equal(server.done, "0123456789");
+});
+
+test("a small file is sent without asking first; where something of it is there all the same, it goes on from that", async () => {
+  const server = new Server();
+  await transfer(server, { begun: false }).run();
+  assert.deepEqual(server.asked, ["chunk", "chunk", "chunk", "complete"]);
+
+  const known = new Server();
+  known.stored = "0123";
+  const { run, waited } = transfer(known, { begun: false });
+  await run();
+  assert.equal(known.done, "0123456789");
+  assert.deepEqual(known.asked, ["chunk", "chunk", "chunk", "complete"]);
+  assert.deepEqual(waited, []);
 });

@@ -10,6 +10,9 @@ from typing import Any
 import schemathesis
 
 CANARY = os.environ.get("CANARY", "canary-beside-the-storage").encode()
+LINK = os.environ.get("LINK")
+"""The id of an upload-only link that is there."""
+
 NEW_NAMES = ("name", "path", "to", "file")
 STAMPED = ("cursor", "id")
 DIGESTS = ("Content-Digest", "Repr-Digest")
@@ -37,7 +40,9 @@ def filter_case(context: Any, case: Any) -> bool:
 
 @schemathesis.hook
 def map_case(context: Any, case: Any) -> Any:
-    """Make right in valid data what can't be so by chance: digests, the cursors of listings, and moments to come."""
+    """Make right what can't be so by chance: links, and in valid data digests, cursors and moments to come."""
+    if LINK and case.operation.path.startswith("/-/s/"):
+        case.path_parameters["share"] = LINK
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return case
     for name in DIGESTS:

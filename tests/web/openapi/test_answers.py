@@ -103,6 +103,14 @@ class GoodAnswers(SynchronousTestCase):
         self.ask("changeShare", f"/api/shares/{made['id']}", 200, b'{"expires": null}', **SENT_JSON)
         self.ask("revokeShare", f"/api/shares/{made['id']}", 204)
 
+    def use_link(self) -> None:
+        wish = json.dumps({"path": "/photos", "mode": "upload"}).encode()
+        below = self.ask("makeShare", "/api/shares", 201, wish, **SENT_JSON).json["href"] + "/upload"
+        self.ask("linkOffset", f"{below}/offset?name=big.bin", 200)
+        self.ask("linkChunk", f"{below}/chunk?name=big.bin&offset=0", 200, b"12345")
+        self.ask("linkComplete", f"{below}/complete?name=big.bin&size=5&sender=ann&note=n", 200)
+        self.ask("linkAbandon", f"{below}/abandon?name=big.bin", 200)
+
     def look(self) -> None:
         tag = self.ask("description", "/api/openapi.json", 200).headers["etag"]
         self.ask("description", "/api/openapi.json", 304, If_None_Match=tag)
@@ -114,6 +122,6 @@ class GoodAnswers(SynchronousTestCase):
 
     def test_every_operation(self) -> None:
         """Each operation gives each good answer that it is said to give, with what is told of it and nothing else."""
-        for part in (self.read, self.write, self.upload, self.act, self.share, self.look):
+        for part in (self.read, self.write, self.upload, self.act, self.share, self.use_link, self.look):
             part()
         self.assertEqual(GOOD - self.seen, set(), "these have to be asked for above")

@@ -68,9 +68,9 @@ class Whole(SynchronousTestCase):
         }
 
     def test_every_route(self) -> None:
-        """Every route below `/api/`, and every method of the tree, is described."""
+        """Every route for programs is described: all below `/api/`, the tree, and the upload API of links."""
         for rule, method in routes():
-            if (rule == "/" or rule.startswith("/api/")) and method != "OPTIONS":
+            if (rule == "/" or rule.startswith(("/api/", "/-/s/<share>/upload/"))) and method != "OPTIONS":
                 self.assertIn((rule, method), self.described)
 
     def test_nothing_else(self) -> None:
@@ -131,6 +131,7 @@ class Form(SynchronousTestCase):
         self.assertIn({}, by_hand["/"]["get"]["security"])
         for paths in (self.told["paths"], by_hand):
             self.assertEqual(paths["/-/health"]["get"]["security"], [])
+            self.assertEqual(paths["/-/s/{share}/upload/chunk"]["post"]["security"], [{}, {"basic": []}])
 
     def test_links(self) -> None:
         """A link leads to an operation that takes what it hands over."""
@@ -181,8 +182,7 @@ class Refusals(SynchronousTestCase):
         for operation in OPERATIONS:
             codes = {code for refusal in operation.refusals for code in refusal.codes}
             self.assertLessEqual({"bad_request", "internal", "wrong_host", "overloaded"}, codes, operation.name)
-            signed = {"login_needed", "forbidden"}
-            self.assertEqual(
-                signed & codes, signed if operation.needs is not Right.NONE else set(), operation.name
-            )
+            wanting = {"password_needed"} if operation.by_link else {"login_needed", "forbidden"}
+            told = {"password_needed", "login_needed", "forbidden"} & codes
+            self.assertEqual(told, wanting if operation.needs is not Right.NONE else set(), operation.name)
             self.assertEqual("cross_site" in codes, operation.method != "GET", operation.name)
