@@ -36,7 +36,7 @@ export function conflicts(settle) {
       return;
     }
     asked.add(upload);
-    find(dialog, "h1", HTMLElement).textContent =
+    find(dialog, "h2", HTMLElement).textContent =
       asked.size === 1
         ? `“${visible(upload.label)}” is there already.`
         : `${filesInWords(asked.size)} are there already.`;
