@@ -17,6 +17,9 @@ SIZE = 40 * MIB
 SLOW = 3 * MIB
 """Bytes a second: slow enough that a busy machine still sees the middle of an upload."""
 
+PATIENCE = 120_000
+"""Milliseconds for what a busy machine takes its time for."""
+
 
 class SlowCase(BrowserCase):
     """A page that reaches its server through a network that can be slow, and fail."""
@@ -26,6 +29,7 @@ class SlowCase(BrowserCase):
     def setUp(self) -> None:
         """Put the network between the two, and note where the page's chunks begin."""
         super().setUp()
+        self.context.set_default_timeout(PATIENCE)
         self.strait = Strait(self.server.port)
         self.addCleanup(self.strait.close)
         self.origin = f"http://127.0.0.1:{self.strait.port}/"

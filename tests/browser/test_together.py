@@ -19,7 +19,6 @@ class TogetherTest(SlowCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.context.set_default_timeout(120_000)
         self.files = [self.make_file(name, 4 * MIB) for name in self.names]
         self.summary = self.page.get_by_role("group", name="All uploads")
         self.go()

@@ -8,19 +8,11 @@ from playwright.sync_api import expect
 from tests.browser.drops import drop
 from tests.browser.test_resumable import MIB, SlowCase
 
-PATIENCE = 120_000
-"""Milliseconds."""
-
 SIZE = 16 * MIB
 
 
 class UnfinishedTest(SlowCase):
     """What the page remembers past a reload."""
-
-    def setUp(self) -> None:
-        """Be patient."""
-        super().setUp()
-        self.context.set_default_timeout(PATIENCE)
 
     def leave(self, *paths: Path) -> None:
         """Drop files, and reload the page while the first of them is on its way."""
