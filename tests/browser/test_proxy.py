@@ -68,7 +68,8 @@ class BehindProxy(BrowserCase):
 
     def test_resumable(self) -> None:
         """A resumable upload goes on over a restart of the server, and its name links to what was stored."""
-        self.tolerated = (r"status of 50[234]",)
+        # The proxy has no answer then, and the stream of events has no end.
+        self.tolerated = (r"status of 50[234]", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_HTTP2_PROTOCOL_ERROR")
         self.open_folder()
         source = self.make_file("large.bin", 40 * 2**20)
         self.choose(source)
