@@ -323,8 +323,8 @@ class SignedInCase(LiveCase):
 
     def setUp(self) -> None:
         super().setUp()
-        token("add", "other", "--storage", str(self.storage))  # so that the server stays closed
         made = token("add", "laptop", "--storage", str(self.storage), "--rights", self.rights)
+        token("add", "other", "--storage", str(self.storage))  # so that the server stays closed without the first
         self.secret = made.stdout.decode().strip()
         self.sign_in()
 
@@ -333,9 +333,17 @@ class SignedInCase(LiveCase):
         end = time.monotonic() + WITHIN / 1000
         while self.page.goto(self.origin) and "/-/login" not in self.page.url:
             self.assertLess(time.monotonic(), end, "the token closes the server")
-        self.page.get_by_label("Your access token").fill(self.secret)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.give_token()
         self.page.locator("html.scripted").wait_for()
+
+    def give_token(self) -> None:
+        """Fill the form in, again where the server hasn't heard of the token yet."""
+        end = time.monotonic() + WITHIN / 1000
+        while "/-/login" in self.page.url:
+            self.assertLess(time.monotonic(), end, "the token lets in")
+            self.page.get_by_label("Your access token").fill(self.secret)
+            with self.page.expect_navigation():
+                self.page.get_by_role("button", name="Sign in").click()
         self.wait_streams(1)
 
 
@@ -350,8 +358,8 @@ class SignedInTest(SignedInCase):
         bar = self.wait_words("You are signed out.")
         self.secret = token("add", "again", "--storage", str(self.storage)).stdout.decode().strip()
         bar.get_by_role("link", name="Sign in").click()
-        self.page.get_by_label("Your access token").fill(self.secret)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url("**/-/login*")
+        self.give_token()
         self.page.wait_for_url(f"{self.origin}inner/?sort=size")
 
     def test_deed_after_the_end(self) -> None:

@@ -55,6 +55,9 @@ export class Actions {
     this.#menu.addEventListener("toggle", (event) => {
       if (this.#opener && event instanceof ToggleEvent) {
         this.#opener.ariaExpanded = String(event.newState === "open");
+        if (document.activeElement === document.body) {
+          /** @type {HTMLElement | null | undefined} */ (this.#current?.row?.querySelector(".more"))?.focus();
+        }
       }
     });
     addEventListener("scroll", () => this.#follow(), { passive: true });
@@ -90,6 +93,11 @@ export class Actions {
       this.selection?.toggle(item);
     }
   };
+
+  /** Whose menu it is; the listing may have been taken anew since it was opened. */
+  get #current() {
+    return this.#listing.shown.find(({ href }) => href === this.#subject?.href) ?? null;
+  }
 
   /** @param {MouseEvent} event */
   #clicked(event) {
@@ -136,9 +144,10 @@ export class Actions {
   /** @param {EventTarget | null} target */
   #ordered(target) {
     const order = target instanceof HTMLElement ? target.dataset.act : "";
-    if (order && this.#subject) {
+    const subject = this.#current;
+    if (order && subject) {
       this.#menu.hidePopover();
-      this.act(order, [this.#subject]);
+      this.act(order, [subject]);
     }
   }
 

@@ -36,6 +36,12 @@ const BUSY = ".renaming, .menu:popover-open, dialog[open]";
 /** @param {number} seconds */
 const pause = (seconds) => rest(seconds, NEVER);
 
+async function settled() {
+  while (document.querySelector(BUSY)) {
+    await pause(PAUSE);
+  }
+}
+
 /**
  * Keep a listing as the folder is. Of all tabs that somebody sees, one holds the lock and listens for all of them: a
  * browser has few connections to a server, and uploads need them. Where there are no locks (plain HTTP beyond the own
@@ -49,6 +55,7 @@ export function follow(list) {
   const id = Math.random();
   const here = pathOf({ href: list.data.here ?? "/" });
   const shown = /** @type {Map<number, string>} */ (new Map());
+  list.settled = settled;
   let told = /** @type {string | null} */ ("");
   let turn = Promise.resolve();
   let looking = new AbortController();
@@ -173,9 +180,7 @@ export function follow(list) {
   /** Take the listing anew, when that disturbs nobody, unless it is done or more has happened. @param {string} version */
   async function renew(version) {
     await list.refreshing;
-    while (document.querySelector(BUSY)) {
-      await pause(PAUSE);
-    }
+    await settled();
     if (version === told && version !== list.data.version) {
       const began = Date.now();
       await list.refresh();

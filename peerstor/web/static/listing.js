@@ -24,6 +24,8 @@ export class Listing {
   onShow = () => {};
   /** Ends when what is under way has ended. */
   refreshing = Promise.resolve();
+  /** Ends when the rows may be exchanged. */
+  settled = async () => {};
   /** Where it is listed: the page's own address, unless a file is shown over it. */
   address = globalThis.location?.href;
   #words = "";
@@ -67,6 +69,7 @@ export class Listing {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = find(fresh, "#listing", HTMLElement);
     const rest = await this.#pages(found.dataset.next);
+    await this.settled();
     const active = document.activeElement;
     const held = this.section.contains(active) && active?.getAttribute("href");
     const at = this.shown.findIndex(({ row }) => row?.contains(active));
