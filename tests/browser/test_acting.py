@@ -6,7 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.stage import BrowserCase
 
@@ -173,10 +173,10 @@ class ScriptedTest(ActingCase):
         button = self.page.get_by_role("button", name="Actions for b.txt")
         button.focus()
         self.page.keyboard.press("Space")
-        self.assertEqual(button.get_attribute("aria-expanded"), "true")
+        expect(button).to_have_attribute("aria-expanded", "true")
         self.page.keyboard.press("Escape")
         self.page.wait_for_function("() => document.activeElement.ariaLabel === 'Actions for b.txt'")
-        self.assertEqual(button.get_attribute("aria-expanded"), "false")
+        expect(button).to_have_attribute("aria-expanded", "false")
 
     def test_server_gone(self) -> None:
         """Where no answer comes, a message says so, and nothing is shown as done."""

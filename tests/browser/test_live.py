@@ -121,6 +121,17 @@ class LiveTest(LiveCase):
         self.page.keyboard.press("Escape")
         self.wait_name("a.txt")
 
+    def test_click_begun(self) -> None:
+        """A click that had begun when news came still does what it is for."""
+        self.open()
+        self.page.get_by_role("columnheader").get_by_role("link", name="Name").hover()
+        self.page.mouse.down()
+        self.put("c.txt")
+        self.page.wait_for_timeout(1500)
+        self.page.mouse.up()
+        self.page.locator("th[aria-sort=descending]", has_text="Name").wait_for()
+        self.wait_name("c.txt")
+
     def test_focus_on_what_goes(self) -> None:
         """When the entry that has the focus goes, its neighbour gets it: the keyboard goes on from there."""
         self.open()

@@ -49,7 +49,7 @@ export class Actions {
   /** @param {Listing} list */
   constructor(list) {
     this.#listing = list;
-    find(document, "main", HTMLElement).append(this.#menu);
+    find(document, "main").append(this.#menu);
     list.section.addEventListener("click", (event) => this.#clicked(event));
     this.#menu.addEventListener("click", ({ target }) => this.#ordered(target));
     this.#menu.addEventListener("toggle", (event) => {
@@ -117,7 +117,7 @@ export class Actions {
     this.#menu.ariaLabel = t("Actions for {name}", { name: item.name });
     this.#menu.showPopover();
     this.#lay(more.getBoundingClientRect());
-    find(this.#menu, "a", HTMLElement).focus();
+    find(this.#menu, "a").focus();
   }
 
   /** Stay with the button, while it is to be seen. */
@@ -331,7 +331,7 @@ export class Actions {
       if (!this.#dialog.open) {
         this.#dialog.showModal();
       }
-      return find(this.#dialog, selector, HTMLElement);
+      return find(this.#dialog, selector);
     } catch (error) {
       toast(worded(error));
       return null;
@@ -388,7 +388,7 @@ export class Actions {
       this.#put(items, button, place.dataset.into ?? "/", button === "copy" ? "rename" : "refuse");
     });
     const question = tn("Where to with “{name}”?", "Where to with {n} entries?", items.length, named(items));
-    find(this.#dialog, "h1", HTMLElement).textContent = question;
+    find(this.#dialog, "h1").textContent = question;
   }
 
   /**

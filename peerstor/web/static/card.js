@@ -37,9 +37,9 @@ export const obey = (element, to) =>
 export function card(upload, order) {
   const element = copyOf("card");
   const bar = find(element, "progress", HTMLProgressElement);
-  const words = find(element, ".upload-words", HTMLElement);
+  const words = find(element, ".upload-words");
   const name = visible(upload.label);
-  find(element, ".upload-name", HTMLElement).textContent = name;
+  find(element, ".upload-name").textContent = name;
   element.ariaLabel = t("Upload of {name}", { name });
   bar.ariaLabel = t("Progress of {name}", { name });
   obey(element, order);

@@ -37,7 +37,7 @@ export function conflicts(settle) {
       return;
     }
     asked.add(upload);
-    find(dialog, "h2", HTMLElement).textContent =
+    find(dialog, "h2").textContent =
       asked.size === 1
         ? t("“{name}” is there already.", { name: visible(upload.label) })
         : t("{files} are there already.", { files: filesInWords(asked.size) });

@@ -1,13 +1,13 @@
 /**
  * Find an element that the page is known to have.
  *
- * @template {Element} Kind
+ * @template {Element} [Kind=HTMLElement]
  * @param {ParentNode} parent
  * @param {string} selector
- * @param {new () => Kind} kind
+ * @param {new () => Kind} [kind]
  * @returns {Kind}
  */
-export function find(parent, selector, kind) {
+export function find(parent, selector, kind = /** @type {any} */ (HTMLElement)) {
   const found = parent.querySelector(selector);
   if (!(found instanceof kind)) {
     throw new Error(`The page has no ${selector}.`);
@@ -46,7 +46,7 @@ export function copyOf(id) {
 
 /** @param {string} sentence for assistive technology to say */
 export function announce(sentence) {
-  find(document, "#said", HTMLElement).textContent = sentence;
+  find(document, "#said").textContent = sentence;
 }
 
 /**

@@ -20,8 +20,8 @@ const MEET = 0.1;
 const PAUSE = 1;
 const TIMES = 5;
 
-/** What is under way and would be lost if the rows were exchanged. */
-const BUSY = ".renaming, .menu:popover-open, dialog[open]";
+/** What is under way and would be lost if the rows were exchanged; a click, too, needs the row it began on to its end. */
+const BUSY = ".renaming, .menu:popover-open, dialog[open], #listing:active";
 
 /** @typedef {{ path: string, version: string | null }} News of a folder, which is gone where it has no version */
 

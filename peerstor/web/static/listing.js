@@ -67,7 +67,7 @@ export class Listing {
       return;
     }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const found = find(fresh, "#listing", HTMLElement);
+    const found = find(fresh, "#listing");
     const rest = await this.#pages(found.dataset.next);
     await this.settled();
     const active = document.activeElement;
@@ -145,7 +145,7 @@ export class Listing {
     this.items = items;
     this.shown = items;
     this.#drawn = [];
-    find(document, ".tools", HTMLElement).hidden = !items.length;
+    find(document, ".tools").hidden = !items.length;
     for (const item of items) {
       this.#dress(item);
     }

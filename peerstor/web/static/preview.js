@@ -65,11 +65,11 @@ async function show(address) {
   const page = new DOMParser().parseFromString(text, "text/html");
   const held = document.activeElement?.getAttribute("rel");
   shown = address;
-  dialog.replaceChildren(...find(page, "main", HTMLElement).childNodes);
-  dialog.ariaLabel = find(dialog, "h1", HTMLElement).textContent;
+  dialog.replaceChildren(...find(page, "main").childNodes);
+  dialog.ariaLabel = find(dialog, "h1").textContent;
   dialog.scrollTop = 0;
   document.title = page.title;
-  const button = find(dialog, ".close", HTMLElement);
+  const button = find(dialog, ".close");
   button.hidden = false;
   turnAsListed(dialog);
   const turn = held ? dialog.querySelector(`[rel=${held}]:not([hidden])`) : null;
@@ -84,7 +84,7 @@ function turnAsListed(box) {
     const link = find(box, `.around [rel=${rel}]`, HTMLAnchorElement);
     link.hidden = !item;
     link.href = item ? viewOf(item.href) : "";
-    find(link, "bdi", HTMLElement).textContent = visible(item?.name ?? "");
+    find(link, "bdi").textContent = visible(item?.name ?? "");
   }
 }
 

@@ -13,7 +13,7 @@ export class Selection {
   #chosen = /** @type {Map<string, Item>} */ (new Map());
   #listing;
   #act;
-  #bar = find(document, "#chosen-bar", HTMLElement);
+  #bar = find(document, "#chosen-bar");
   /** Where a range begins, and which entry has the focus. */
   #anchor = 0;
   #at = -1;
@@ -72,7 +72,7 @@ export class Selection {
     const held = this.#bar.contains(document.activeElement) && !items.length;
     this.#bar.hidden = !items.length;
     this.#listing.section.classList.toggle("choosing", items.length > 0);
-    const count = find(this.#bar, "#count", HTMLElement);
+    const count = find(this.#bar, "#count");
     if (items.length && count.textContent !== words) {
       announce(words);
     }

@@ -21,7 +21,7 @@ const OVER = 800;
 export function takeFiles(take, keep) {
   for (const input of document.querySelectorAll("input[data-choose]")) {
     const chooser = /** @type {HTMLInputElement} */ (input);
-    find(document, `#${chooser.dataset.choose}`, HTMLElement).onclick = () => chooser.click();
+    find(document, `#${chooser.dataset.choose}`).onclick = () => chooser.click();
     chooser.onchange = () => {
       take(chosen([...(chooser.files ?? [])]));
       chooser.value = ""; // so that the same file may be chosen again

@@ -22,7 +22,7 @@ export function state(status) {
   const [words = otherwise, label, href = ""] = known[status] ?? [];
   if (words !== said) {
     said = words;
-    const bar = find(document, "#state", HTMLElement);
+    const bar = find(document, "#state");
     bar.replaceChildren(words, " ", ...(label ? [make("a", { textContent: label, href })] : []));
     bar.hidden = !words;
     announce(words || t("Connected again."));

@@ -30,7 +30,7 @@ export function summary(element, order) {
     element.hidden = files < 2;
     find(element, "progress", HTMLProgressElement).value = percent / 100;
     const far = t("{some} of {all}", { some: done, all: filesInWords(files) });
-    setText(find(element, ".upload-name", HTMLElement), far);
+    setText(find(element, ".upload-name"), far);
     const words = [
       `${percent} %`,
       ...flowInWords(sent, size, progress),
@@ -38,7 +38,7 @@ export function summary(element, order) {
       failed.length && t("{n} not uploaded", { n: failed.length }),
       waiting?.message,
     ];
-    setText(find(element, ".upload-words", HTMLElement), words.filter(Boolean).join(" · "));
+    setText(find(element, ".upload-words"), words.filter(Boolean).join(" · "));
     showButtons(element, [
       moving ? "pause" : paused ? "resume" : "",
       failed.some(({ state }) => state === "stopped") ? "retry" : "",

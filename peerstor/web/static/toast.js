@@ -15,7 +15,7 @@ let timer = 0;
  * @param {() => void} [deed]
  */
 export function toast(words, label = "", deed = () => {}) {
-  const shown = find(document, "#toast", HTMLElement);
+  const shown = find(document, "#toast");
   const hide = () => {
     shown.hidden = true;
   };

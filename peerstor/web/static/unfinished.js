@@ -65,7 +65,7 @@ export async function goOn(folder, memory, list, take, kept) {
     const values = { name: visible(name) };
     const label = below(folder, known);
     const { row, button } = reminder(label, () => forget(known));
-    const words = find(row, ".upload-words", HTMLElement);
+    const words = find(row, ".upload-words");
     const input = find(row, "input", HTMLInputElement);
     row.dataset.of = keyOf(known);
     words.append(" ", t("Choose the same file again to continue at {share} %.", { share: percent(offset, size) }));
@@ -136,10 +136,10 @@ function below(top, { folder, name }) {
  */
 function reminder(name, forget) {
   const row = copyOf("reminder");
-  find(row, ".upload-name", HTMLElement).textContent = visible(name);
-  find(row, '[data-order="forget"]', HTMLElement).onclick = () => {
+  find(row, ".upload-name").textContent = visible(name);
+  find(row, '[data-order="forget"]').onclick = () => {
     row.remove();
     forget();
   };
-  return { row, button: find(row, '[data-order="choose"]', HTMLElement) };
+  return { row, button: find(row, '[data-order="choose"]') };
 }

@@ -40,8 +40,8 @@ const MEANT = /** @type {Record<string, (state: State) => boolean>} */ ({
 /** Have files be uploaded to the folder of this page, in as many tries as it takes. @param {HTMLElement} section */
 export async function takeUploads(section) {
   const base = section.dataset.folder ?? "/";
-  const list = find(section, "#running", HTMLElement);
-  const reminders = find(section, "#unfinished", HTMLElement);
+  const list = find(section, "#running");
+  const reminders = find(section, "#unfinished");
   const all = /** @type {Set<Upload>} */ (new Set());
   const cards = /** @type {Map<Upload, ReturnType<typeof card>>} */ (new Map());
   const kept = /** @type {Set<string>} */ (new Set());
@@ -74,7 +74,7 @@ export async function takeUploads(section) {
   /** Give an order to all uploads that it is for. @param {string} order */
   const order = (order) => [...all].filter(({ state }) => MEANT[order]?.(state)).forEach(deeds[order] ?? again);
   const ask = conflicts((upload, answer) => upload.settle(answer));
-  const sum = summary(find(section, "#summary", HTMLElement), order);
+  const sum = summary(find(section, "#summary"), order);
 
   /** @param {Source} source */
   async function take(source) {
@@ -169,7 +169,7 @@ export async function takeUploads(section) {
         element.remove();
         cards.delete(upload);
         if (held) {
-          find(document, "#choose", HTMLElement).focus();
+          find(document, "#choose").focus();
         }
       }
     }
