@@ -16,7 +16,7 @@ const NO_WORDS = [
   "The page has no ", // defects of ours, for the console
   "The template #",
   " is empty.",
-  ".renaming, .menu:popover-open, dialog[open]",
+  ".renaming, .menu:popover-open, dialog[open], #listing:active",
 ];
 
 /**
