@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from peerstor.errors import BadRequest
 from peerstor.tree.faults import fault_of_reading
-from peerstor.tree.pace import Pace
+from peerstor.tree.pace import Pace, slices
 from peerstor.tree.paths import TreePath, is_private
 from peerstor.tree.sandbox import Opened, Sandbox
 
@@ -24,6 +24,9 @@ _Key = tuple[int, str, bytes]
 
 # As `os.fsencode` has them, which takes three times as long.
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+
+# Whether the names that the interpreter gives are the texts that keys are made of.
+_NAMES_ARE_UTF8 = (_ENCODING, _ERRORS) == ("utf-8", "surrogateescape")
 
 # Candidates that are gathered beyond a page before the worst are thrown out: memory against sorting.
 SLACK = 1024
@@ -139,13 +142,14 @@ class _Listing:
         """The first `wanted` keys behind `after`, in order."""
         kept: list[_Key] = []
         bound: _Key | None = None
-        for item in self._scan():
-            key = self._key(item, after, bound)
-            if key is not None:
-                kept.append(key)
-                if len(kept) >= wanted + SLACK:
-                    self._trim(kept, wanted)
-                    bound = kept[-1]
+        for items in self._scan():
+            for item in self._near(items, after, bound):
+                key = self._key(item, after, bound)
+                if key is not None:
+                    kept.append(key)
+            if len(kept) >= wanted + SLACK:
+                self._trim(kept, wanted)
+                bound = kept[-1]
         self._trim(kept, wanted)
         return kept
 
@@ -163,12 +167,27 @@ class _Listing:
             size = None if is_folder else found.st_size
             yield key, Entry(key[2], is_folder, size, found.st_mtime_ns, found.st_ino)
 
-    def _scan(self) -> Iterator["os.DirEntry[str]"]:
+    def _scan(self) -> Iterator[list["os.DirEntry[str]"]]:
         try:
             with os.scandir(self._folder.fd) as items:
-                yield from Pace().through(items)
+                yield from slices(items)
         except OSError as error:
             raise fault_of_reading(error) from error
+
+    def _near(
+        self, items: list["os.DirEntry[str]"], after: _Key | None, bound: _Key | None
+    ) -> list["os.DirEntry[str]"]:
+        """Leave out most of what lies outside the page, in a fraction of the time that a key takes to make."""
+        if self._value is not None or not _NAMES_ARE_UTF8:
+            return items
+        first, last = (bound, after) if self._descending else (after, bound)
+        if first is not None:
+            start = _folded(first)
+            items = [item for item in items if item.name.casefold() >= start]
+        if last is not None:
+            end = _folded(last)
+            items = [item for item in items if item.name.casefold() <= end]
+        return items
 
     def _key(self, item: "os.DirEntry[str]", after: _Key | None, bound: _Key | None) -> _Key | None:
         """The entry's key; None when it lies outside the page or no reader would find it."""
@@ -229,6 +248,11 @@ def _key_of(value: int, name: bytes) -> _Key:
     # No name holds NUL, which comes before everything else; latin-1 keeps the order of the bytes.
     folded = name.decode("utf-8", "surrogateescape").casefold()
     return value, f"{folded}\0{name.decode('latin-1')}", name
+
+
+def _folded(key: _Key) -> str:
+    """Give the casefolded name, which decides between all keys in which it differs."""
+    return key[1].partition("\0")[0]
 
 
 def _cursor_of_key(key: _Key, sort: Sort) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -11,6 +12,15 @@ T = TypeVar("T")
 SLICE = 256
 # A sleep of no length gives the lock up but mostly gets it back before a waiting thread has woken.
 PAUSE = 0.000_05
+
+
+def slices(items: Iterable[T]) -> Iterator[list[T]]:
+    """Give some things in lists, with a pause after each that is full."""
+    coming = iter(items)
+    while some := list(islice(coming, SLICE)):
+        yield some
+        if len(some) == SLICE:
+            time.sleep(PAUSE)
 
 
 class Pace:

@@ -126,7 +126,7 @@ class OrderTests(ListingCase):
 class PageTests(ListingCase):
     """Pages and cursors."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(
         st.dictionaries(
             st.binary(min_size=1, max_size=3).filter(lambda name: not set(name) & set(b"/\0."))
@@ -144,6 +144,7 @@ class PageTests(ListingCase):
         """In any order and by any page size, each entry comes exactly once, as one sorted list."""
         # Choosing throws out the worst candidates as early as in a folder of thousands.
         self.patch(entries, "SLACK", 1)
+        self.patch(pace, "SLICE", 2)
         for name in os.listdir(self.root):
             if name != b".peerstor":
                 os.unlink(self.at(name))
