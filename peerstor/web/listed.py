@@ -24,6 +24,12 @@ from peerstor.web.wanted import HTML, JSON, Sort, Wanted
 _ROWS = Markup("<!--rows-->")
 
 
+# Where what depends on the entries begins. No name can look like this once it is escaped.
+_START = b'<section id="listing"'
+
+_NOTHING = Page(entries=(), next=None)
+
+
 @frozen
 class Listed:
     """What is answered to one look at a folder.
@@ -80,6 +86,17 @@ def write(view: View, page: Page, pages: Pages, *, version: str, readme: Readme 
     return Listed(_body(view, page, pages, version, readme), view.next_page(page))
 
 
+def beginning(view: View, pages: Pages) -> bytes:
+    """Give what a page begins with, whatever lies in the folder."""
+    before, start, _ = _html(view, _NOTHING, pages).partition(_START)
+    return before + start
+
+
+def unreadable(view: View, pages: Pages) -> bytes:
+    """Write the page of a folder that could not be read when its page had begun."""
+    return _html(view, _NOTHING, pages, unreadable=True)
+
+
 def uploading(folder: TreePath, links: Links, *, may_create: bool) -> dict[str, Any]:
     """Give what the templates for sending files ask for.
 
@@ -101,7 +118,15 @@ def _body(view: View, page: Page, pages: Pages, version: str, readme: Readme | N
     return "".join([f"{href}\n" for href, _ in _linked(view, page)]).encode()
 
 
-def _html(view: View, page: Page, pages: Pages, version: str, readme: Readme | None) -> bytes:
+def _html(
+    view: View,
+    page: Page,
+    pages: Pages,
+    version: str = "",
+    readme: Readme | None = None,
+    *,
+    unreadable: bool = False,
+) -> bytes:
     path, links, wanted = view.path, view.links, view.wanted
     acts = _acts(view)
     page_around = pages.render(
@@ -111,6 +136,7 @@ def _html(view: View, page: Page, pages: Pages, version: str, readme: Readme | N
         top=(links.to(links.top), links.top.name),
         crumbs=_crumbs(path, links),
         rows=_ROWS if page.entries else "",
+        unreadable=unreadable,
         acts=acts,
         may_change=view.may_change,
         selectable=links.mount is None,

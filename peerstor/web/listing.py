@@ -1,9 +1,11 @@
 """Answering with a folder: a page, JSON, or one link a line."""
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from peerstor.access.rights import Right
-from peerstor.errors import BadRequest
+from peerstor.errors import BadRequest, Fault
 from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IThreads
 from peerstor.tree.entries import list_folder
@@ -11,16 +13,19 @@ from peerstor.tree.following import version_of
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.watches import Since, Watches
+from peerstor.web.beginning import Beginning
 from peerstor.web.guard import Admission
 from peerstor.web.headers import allow_previews
 from peerstor.web.kept import Again, Kept, KeptListings
 from peerstor.web.links import Links
-from peerstor.web.listed import Listed, View, uploading, write
+from peerstor.web.listed import Listed, View, beginning, unreadable, uploading, write
 from peerstor.web.pages import Pages
 from peerstor.web.repeating import may_repeat
 from peerstor.web.texts.languages import ENGLISH
 from peerstor.web.viewing.readmes import Readmes, readme_of, with_readme
 from peerstor.web.wanted import HTML, JSON, Wanted
+
+_log = Logger()
 
 
 class Listings:
@@ -31,6 +36,7 @@ class Listings:
         *,
         sandbox: Sandbox,
         threads: IThreads,
+        clock: IReactorTime,
         pages: Pages,
         readmes: Readmes,
         kept: KeptListings | None = None,
@@ -41,6 +47,7 @@ class Listings:
         """
         self._sandbox = sandbox
         self._threads = threads
+        self._clock = clock
         self._pages = pages
         self._readmes = readmes
         self._kept = kept
@@ -86,9 +93,11 @@ class Listings:
             may_create=admission.may(Right.CREATE),
             may_change=admission.may(Right.CHANGE),
         )
-        listed = await self._listed(request, admission, view)
-        if listed.following is not None:
-            request.setHeader(b"link", f'<{listed.following}>; rel="next"'.encode())
+        listed = self._known(request, admission, view)
+        if listed is None and wanted.form == HTML:
+            return await self._page(request, admission, view)
+        listed = listed or await self._listed(request, admission, view)
+        _lead_on(request, listed)
         request.setHeader(b"content-length", b"%d" % len(listed.body))
         return listed.body
 
@@ -106,25 +115,47 @@ class Listings:
             **uploading(admission.path, links, may_create=True),
         )
 
+    async def _page(self, request: StreamingRequest, admission: Admission, view: View) -> bytes:
+        """Give what is to be sent of a page for people, who are shown its beginning if the folder takes long."""
+        with Beginning(request, clock=self._clock, made=lambda: self._threads.run(self._begin, view)) as begun:
+            try:
+                listed = await self._listed(request, admission, view)
+            except Fault as fault:
+                if not begun.sent:
+                    raise
+                _log.warn("{path} could not be listed: {fault!r}", path=view.path.display(), fault=fault)
+                return begun.rest(unreadable(view, self._pages))
+        if begun.sent:
+            request.source = None  # the next one is told how long it is
+        else:
+            _lead_on(request, listed)
+        return begun.rest(listed.body)
+
+    def _known(self, request: StreamingRequest, admission: Admission, view: View) -> Listed | None:
+        """Give what a view shows where that is in memory, and known to be what the folder would say."""
+        kept = None if self._kept is None else self._kept.find(view)
+        return None if kept is None else self._again(request, admission, kept)
+
+    def _again(self, request: StreamingRequest, admission: Admission, kept: Kept) -> Listed:
+        if self._kept is not None and may_repeat(request, admission):
+            request.source = Again(self._kept, kept)
+        return kept.listed
+
     async def _listed(self, request: StreamingRequest, admission: Admission, view: View) -> Listed:
-        """Give what a view shows: from memory where that is known to be what the folder would say."""
+        """Give what a view shows that isn't known."""
         memory = self._kept
         if memory is None:
             return (await self._threads.run(self._read, view, None))[0]
-        kept = memory.find(view)
-        if kept is None and view in self._waiting:
+        if view in self._waiting:
             # What is being read for another is as good, if it still holds when it comes: it is looked at then.
             waiting: Deferred[None] = Deferred()
             self._waiting[view].append(waiting)
             await waiting
-            kept = memory.find(view)
-        if kept is None:
-            listed, kept = await self._fresh(memory, view)
-        else:
-            listed = kept.listed
-        if kept is not None and may_repeat(request, admission):
-            request.source = Again(memory, kept)
-        return listed
+            listed = self._known(request, admission, view)
+            if listed is not None:
+                return listed
+        listed, kept = await self._fresh(memory, view)
+        return listed if kept is None else self._again(request, admission, kept)
 
     async def _fresh(self, memory: KeptListings, view: View) -> tuple[Listed, Kept | None]:
         """Read a folder, and keep what it says if that is worth it and can be known to last."""
@@ -163,5 +194,14 @@ class Listings:
             readme = None if entry is None else self._readmes.read(folder, view.path, entry.name, view.links)
         return write(view, page, self._pages, version=version_of(folder.stat), readme=readme), since
 
+    def _begin(self, view: View) -> bytes:
+        self._check(view.path)
+        return beginning(view, self._pages)
+
     def _check(self, path: TreePath) -> None:
         self._sandbox.folder(path).close()
+
+
+def _lead_on(request: StreamingRequest, listed: Listed) -> None:
+    if listed.following is not None:
+        request.setHeader(b"link", f'<{listed.following}>; rel="next"'.encode())

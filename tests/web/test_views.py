@@ -5,6 +5,7 @@ from html import unescape
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.access.rights import Grant, Principal, Right
@@ -35,6 +36,7 @@ class Views(SynchronousTestCase):
         self.listings = Listings(
             sandbox=self.house.sandbox,
             threads=ImmediateThreads(),
+            clock=Clock(),
             pages=Pages(links=Links("/sub")),
             readmes=Readmes(sandbox=self.house.sandbox, documents=Documents()),
         )

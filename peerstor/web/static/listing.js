@@ -145,7 +145,6 @@ export class Listing {
     this.items = items;
     this.shown = items;
     this.#drawn = [];
-    find(document, ".tools").hidden = !items.length;
     for (const item of items) {
       this.#dress(item);
     }
