@@ -113,7 +113,7 @@ class Pages:
             lstrip_blocks=True,
         )
         made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)
-        made.filters |= {"visible": visible, "said": texts.say}
+        made.filters |= {"visible": visible, "said": texts.say, "spelled": texts.spelled}
         made.globals["static"] = lambda name: self._links.own(f"/-/static/{self.digest}/{name}")
         made.globals |= {"own": self._links.own, "language": texts.language}
         made.policies["ext.i18n.trimmed"] = True

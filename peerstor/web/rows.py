@@ -7,7 +7,7 @@ since nothing else of a listing is there so often.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from attrs import frozen
 from markupsafe import escape
@@ -26,11 +26,13 @@ class _Words:
 
     :ivar folder: behind the name of one, for who can't see its icon.
     :ivar download, actions: what stands before and behind the name in what a link is called.
+    :ivar size: spells one.
     """
 
     folder: str
     download: tuple[str, str]
     actions: tuple[str, str]
+    size: Callable[[str], str]
 
     @classmethod
     def of(cls, texts: Texts) -> _Words:
@@ -40,6 +42,7 @@ class _Words:
             folder=str(escape(gettext("folder"))),
             download=_around(gettext("Download {name}")),
             actions=_around(gettext("Actions for {name}")),
+            size=texts.spelled,
         )
 
 
@@ -83,6 +86,6 @@ def _row(href: str, entry: Entry, entry_page: str | None, words: _Words) -> str:
         get = f'{get}<a class=more href="{page}" aria-label="{before}{name}{behind}"></a>'
     exact = f" title={entry.size}" if entry.size is not None and entry.size >= 1000 else ""
     return (
-        f"<tr><th scope=row class=name>{link}<td class=size{exact}>{human_size(entry.size)}"
+        f"<tr><th scope=row class=name>{link}<td class=size{exact}>{words.size(human_size(entry.size))}"
         f"<td class=mtime><time datetime={moment}>{modified}</time><td class=get>{get}\n"
     )

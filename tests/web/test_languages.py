@@ -49,6 +49,15 @@ class PagesTests(LanguageCase):
             self.check(answer)
             self.assertEqual(english_in(answer), [], target)
 
+    def test_sizes(self) -> None:
+        """Numbers have the signs of the language, in a listing and on every page that tells a size."""
+        self.house.put_file("shared/large.bin", b"x" * 1_234_567)
+        for target in ("/shared/", "/-/view/shared/large.bin", "/-/entry?path=/shared/large.bin"):
+            self.assertIn("1,23 MB", self.look(target).body.decode(), target)
+            english = self.look(target, **{"Accept-Language": "en"}).body.decode()
+            self.assertIn("1.23 MB", english, target)
+        self.assertIn("1.234.567 Byte", self.look("/-/entry?path=/shared/large.bin").body.decode())
+
     def test_others(self) -> None:
         """Whoever understands none of ours reads English, and a cache is told that others don't."""
         for accepted in ("fr", "en, de;q=0.9", "x" * 3000, "de;q=0"):

@@ -22,19 +22,27 @@ class Texts:
     :ivar language: its primary tag.
     """
 
-    def __init__(self, language: str, translations: NullTranslations, script: bytes = b"") -> None:
+    def __init__(
+        self, language: str, translations: NullTranslations, *, script: bytes = b"", signs: str = ".,"
+    ) -> None:
         """Say what is in some translations.
 
         :param script: teaches the page's scripts the language; empty for English, which they know.
+        :param signs: what stands before decimals, and between thousands.
         """
         self.language = language
         self.gettext = translations.gettext
         self.ngettext = translations.ngettext
         self.script = script
+        self._signs = str.maketrans(".,", signs)
 
     def say(self, words: str) -> str:
         """Say a `Sentence`, or one without values."""
         return words.said(self.gettext) if isinstance(words, Sentence) else self.gettext(words)
+
+    def spelled(self, number: str) -> str:
+        """Spell a number, which may have a unit, as the language does and not as English."""
+        return number.translate(self._signs)
 
 
 class Catalogues:
@@ -78,4 +86,11 @@ def _read(language: str, source: Traversable) -> Texts:
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return Texts(language, GNUTranslations(compiled), script_of(catalogue, Locale.parse(language)))
+    locale = Locale.parse(language)
+    signs = locale.number_symbols["latn"]
+    return Texts(
+        language,
+        GNUTranslations(compiled),
+        script=script_of(catalogue, locale),
+        signs=signs["decimal"] + signs["group"],
+    )
