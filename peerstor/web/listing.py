@@ -97,7 +97,8 @@ class Listings:
         if listed is None and wanted.form == HTML:
             return await self._page(request, admission, view)
         listed = listed or await self._listed(request, admission, view)
-        _lead_on(request, listed)
+        if listed.following is not None and wanted.form != HTML:  # Firefox would fetch it right away
+            request.setHeader(b"link", f'<{listed.following}>; rel="next"'.encode())
         request.setHeader(b"content-length", b"%d" % len(listed.body))
         return listed.body
 
@@ -127,8 +128,6 @@ class Listings:
                 return begun.rest(unreadable(view, self._pages))
         if begun.sent:
             request.source = None  # the next one is told how long it is
-        else:
-            _lead_on(request, listed)
         return begun.rest(listed.body)
 
     def _known(self, request: StreamingRequest, admission: Admission, view: View) -> Listed | None:
@@ -200,8 +199,3 @@ class Listings:
 
     def _check(self, path: TreePath) -> None:
         self._sandbox.folder(path).close()
-
-
-def _lead_on(request: StreamingRequest, listed: Listed) -> None:
-    if listed.following is not None:
-        request.setHeader(b"link", f'<{listed.following}>; rel="next"'.encode())

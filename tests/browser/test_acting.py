@@ -161,12 +161,14 @@ class ScriptedTest(ActingCase):
         self.assertEqual([name for name in self.names() if name != "inner"], ["big", "alpha"])
 
     def test_mouse(self) -> None:
-        """A click beside the name selects one row, with Ctrl one more, with Shift all between."""
+        """A click beside the name selects one row, with Ctrl one more, with Shift all between; keys are for those."""
         for name, keys, expected in (
             ("a.txt", [], "1"), ("c.txt", ["Control"], "2"), ("d.txt", ["Shift"], "2"), ("b.txt", [], "1"),
         ):  # fmt: skip
             self.row(name).locator(".size").click(modifiers=keys)  # type: ignore[arg-type]
             self.page.locator("#count", has_text=re.compile(f"^{expected} selected")).wait_for()
+        self.page.keyboard.press("Delete")
+        self.toast("“b.txt” moved to the trash.")
 
     def test_menu_closes(self) -> None:
         """Escape closes a menu, and the focus is where it was."""

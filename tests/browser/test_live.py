@@ -101,6 +101,16 @@ class LiveTest(LiveCase):
         self.wait_name("first.txt")
         self.page.get_by_role("searchbox").wait_for()
 
+    def test_readme(self) -> None:
+        """A README that comes, changes or goes does so below the listing, too."""
+        self.open()
+        below = self.page.get_by_role("region", name="README.md")
+        for content in (b"First *words*.", b"Other words."):
+            self.put("README.md", content)
+            below.get_by_text(content.decode().replace("*", "")).wait_for()
+        os.unlink(self.storage / "README.md")
+        below.wait_for(state="detached")
+
     def test_nothing_is_disturbed(self) -> None:
         """Selection, focus and filter stay as they are, and so does a name that is being changed."""
         self.open()

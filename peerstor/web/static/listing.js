@@ -85,7 +85,8 @@ function listingIn(section) {
   }
 
   async function renew() {
-    const found = find(await pageAt(list.address), "#listing");
+    const page = await pageAt(list.address);
+    const found = find(page, "#listing");
     const rest = await pages(found.dataset.next);
     await list.settled();
     const active = closest(document.activeElement, "#listing *");
@@ -100,6 +101,11 @@ function listingIn(section) {
     section.replaceChildren(...found.childNodes);
     Object.assign(data, found.dataset);
     take(rest);
+    const [readme, other] = [document, page].map((one) => one.querySelector(".readme"));
+    if (readme?.outerHTML !== other?.outerHTML) {
+      readme?.remove();
+      section.after(other ?? "");
+    }
     const now = indexAt(href);
     if (now >= 0) {
       scrollBy({ top: top(now) - before, behavior: "instant" });

@@ -125,7 +125,8 @@ export function selectionOn(list, act) {
   bar.onclick = ({ target }) => act(closest(target, "button")?.dataset.act ?? "", items());
   document.addEventListener("keydown", (event) => {
     const { target } = event;
-    const inside = target === document.body || closest(target, "#listing");
+    // A click on a row gives the focus to the page's main part.
+    const inside = closest(target, "#listing") || (target instanceof Node && target.contains(list.section));
     const typing = closest(target, "input:not(.pick)");
     if (inside && !typing && !event.altKey && !document.querySelector("dialog[open]") && take(event)) {
       event.preventDefault();
