@@ -1,11 +1,10 @@
 import { BASE } from "./base.js";
-import { Refusal } from "./calls.js";
 import { copyOf, find, make } from "./elements.js";
 import { isFolder, segment } from "./rows.js";
 import { heed } from "./state.js";
 import { t, tn } from "./texts.js";
 import { toast } from "./toast.js";
-import { send } from "./transport.js";
+import { Refusal, send } from "./transport.js";
 
 /** @import { Item } from "./rows.js" */
 /** @import { Act } from "./selection.js" */
@@ -19,16 +18,9 @@ const ADDRESS = 4000;
  *
  * @param {string} name
  * @param {string} query parameters, percent-encoded
- * @throws {Refusal | import("./transport.js").ConnectionLost}
+ * @throws {Refusal}
  */
-export async function call(name, query) {
-  const { signal } = new AbortController();
-  const answer = await send({ method: "POST", url: `${BASE}/api/${name}?${query}`, signal, silence: 600 });
-  if (answer.status >= 300) {
-    throw new Refusal(answer);
-  }
-  return answer.told;
-}
+export const call = (name, query) => send({ url: `${BASE}/api/${name}?${query}`, silence: 600 });
 
 /** The path of an entry as the API takes it, exact to the byte. @param {{ href: string }} item */
 export const pathOf = ({ href }) => href.slice(BASE.length).replace(/^\/-\/tree\//, "/");

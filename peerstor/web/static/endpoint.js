@@ -1,5 +1,4 @@
 import { BASE } from "./base.js";
-import { find } from "./elements.js";
 
 /** The address of the share whose page this is; nothing on pages of the storage itself. */
 const share = globalThis.document?.getElementById("uploads")?.dataset.share;
@@ -7,21 +6,14 @@ const share = globalThis.document?.getElementById("uploads")?.dataset.share;
 /** What the addresses of the upload API's calls begin with. */
 export const CALLS = share ? `${share}/upload/` : `${BASE}/api/upload/`;
 
-/**
- * Name a folder in a call; a share has only one.
- *
- * @param {string} folder percent-encoded as in links
- */
-export function place(folder) {
-  return share ? "" : `dir=${folder}&`;
-}
+/** Name a folder in a call; a share has only one. @param {string} folder percent-encoded as in links */
+export const place = (folder) => (share ? "" : `dir=${folder}&`);
 
 /** Give what somebody writes beside the files that they send through a share, as the end of a call does. */
 export function words() {
   if (!share) {
     return "";
   }
-  const form = new FormData(find(document, "form.sharing", HTMLFormElement));
-  const said = ["sender", "note"].map((name) => [name, String(form.get(name) ?? "").trim()]);
-  return `&${new URLSearchParams(said)}`;
+  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#sender, #note"));
+  return `&${new URLSearchParams(Array.from(fields, ({ name, value }) => [name, value.trim()]))}`;
 }

@@ -1,7 +1,5 @@
 import { call } from "./actions.js";
-import { NEVER } from "./backoff.js";
 import { BASE } from "./base.js";
-import { Refusal } from "./calls.js";
 import { listing } from "./listing.js";
 import { insist } from "./resumable.js";
 
@@ -28,7 +26,7 @@ export function encoded(path) {
  * @param {string} base the page's folder, percent-encoded
  * @param {string} folder the same or one below
  * @returns {Promise<Set<string>>} the names that are taken in it, as far as they are known
- * @throws {Refusal}
+ * @throws {import("./transport.js").Refusal}
  */
 export function namesIn(base, folder) {
   const names = known.get(folder) ?? (folder === base ? listed() : made(base, folder));
@@ -48,10 +46,10 @@ async function made(base, folder) {
   const names = /** @type {Set<string>} */ (new Set());
   if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
     try {
-      await insist(() => call("folder", `path=${folder}`), NEVER);
+      await insist(() => call("folder", `path=${folder}`));
       return names;
-    } catch (error) {
-      if (!(error instanceof Refusal && error.code === "exists")) {
+    } catch (/** @type {any} */ error) {
+      if (error.code !== "exists") {
         throw error;
       }
     }
