@@ -48,10 +48,10 @@ export function callsFor({ folder, name, size, fingerprint, session }, send = ov
      * @param {ArrayBuffer} body
      * @param {AbortSignal} signal
      * @param {(bytes: number) => void} onProgress told how many of them have left
-     * @returns {Promise<number>} how many bytes of the file have arrived now
+     * @returns {Promise<{ nextOffset: number }>} how many bytes of the file have arrived now
      */
-    chunk: async (offset, body, signal, onProgress) =>
-      (await ask("chunk", { body, signal, onProgress }, `&offset=${offset}`)).nextOffset,
+    chunk: (offset, body, signal, onProgress) =>
+      /** @type {Promise<any>} */ (ask("chunk", { body, signal, onProgress }, `&offset=${offset}`)),
 
     /** Have the file stored under its name. A repeat gives the same answer and stores nothing again.
      *

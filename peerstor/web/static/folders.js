@@ -1,7 +1,7 @@
-import { call } from "./actions.js";
 import { BASE } from "./base.js";
 import { listing } from "./listing.js";
 import { insist } from "./resumable.js";
+import { send } from "./transport.js";
 
 /** Which names are taken in the folders that uploads go to. @type {Map<string, Promise<Set<string>>>} */
 const known = new Map();
@@ -46,7 +46,7 @@ async function made(base, folder) {
   const names = /** @type {Set<string>} */ (new Set());
   if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
     try {
-      await insist(() => call("folder", `path=${folder}`));
+      await insist(() => send({ url: `${BASE}/api/folder?path=${folder}` }));
       return names;
     } catch (/** @type {any} */ error) {
       if (error.code !== "exists") {
@@ -55,9 +55,9 @@ async function made(base, folder) {
     }
   }
   for (let cursor = ""; cursor !== null; ) {
-    const address = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
-    const answer = await fetch(address, { headers: { Accept: "application/json" } });
-    const { entries = [], next = null } = answer.ok ? await answer.json() : {};
+    const url = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
+    const none = { entries: [], next: null }; // the server says no
+    const { entries, next } = await insist(() => send({ method: "GET", url })).catch(() => none);
     for (const entry of entries) {
       names.add(entry.name);
     }

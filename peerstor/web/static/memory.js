@@ -17,8 +17,8 @@ const KEPT = 7 * 24 * 3600 * 1000;
 
 /** @typedef {ReturnType<typeof memoryIn>} Memory */
 
-/** @param {Identity} identity */
-const keyOf = ({ folder, name, fingerprint }) => PREFIX + JSON.stringify([folder, name, fingerprint]);
+/** Give what tells one file from all others. @param {Identity} identity */
+export const keyOf = ({ folder, name, fingerprint }) => PREFIX + JSON.stringify([folder, name, fingerprint]);
 
 /** @param {unknown} value */
 const isText = (value) => typeof value === "string";

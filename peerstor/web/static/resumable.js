@@ -55,10 +55,10 @@ export function transfer({
     // Read before it is sent: the browser reports a file that has changed like a lost network.
     const body = await file.slice(offset, offset + chunk.bytes).arrayBuffer();
     unsure = { offset, bytes: body.byteLength };
-    const next = await calls.chunk(offset, body, signal, (sent) => observer.sent(offset + sent));
+    const { nextOffset } = await calls.chunk(offset, body, signal, (sent) => observer.sent(offset + sent));
     unsure = null;
     chunk.passed();
-    arrived(next);
+    arrived(nextOffset);
   }
 
   /** @param {Standing} standing */

@@ -20,8 +20,7 @@ export function tally(uploads) {
   const those = (/** @type {State[]} */ ...states) => all.filter(({ state }) => states.includes(state));
   const sum = (/** @type {(upload: Upload) => number} */ of) => all.reduce((total, each) => total + of(each), 0);
   const done = those("done").length;
-  const flowing = those("sending", "finishing").length;
-  const [waiting] = flowing ? [] : those("waiting");
+  const [waiting] = those("sending", "finishing").length ? [] : those("waiting");
   const size = sum((each) => each.size);
   const sent = sum((each) => each.sent);
   return {
@@ -47,6 +46,7 @@ export function milestones() {
     const last = failed.at(-1);
     const others = failed.length - failures - 1;
     const said = [];
+    const share = { mark, files: filesInWords(files) };
     if (last && others >= 0) {
       const values = { name: visible(last.label), why: last.message, files: filesInWords(others) };
       said.push(
@@ -59,9 +59,9 @@ export function milestones() {
       said.push(waiting.message);
     }
     if (moving && !moved) {
-      said.push(t("Uploading {files}.", { files: filesInWords(files) }));
+      said.push(t("Uploading {files}.", share));
     } else if (mark > reached) {
-      said.push(t("{mark} % of {files} uploaded.", { mark, files: filesInWords(files) }));
+      said.push(t("{mark} % of {files} uploaded.", share));
     } else if (moved && !moving && done) {
       said.push(t("{files} uploaded.", { files: filesInWords(done) }));
     }

@@ -1,7 +1,6 @@
 import { NEVER } from "./backoff.js";
 import { state } from "./state.js";
 import { answered, t } from "./texts.js";
-import { wayOutOf } from "./words.js";
 
 /**
  * @typedef {object} Question
@@ -26,7 +25,13 @@ export class Refusal extends Error {
    */
   constructor(status, { message, error = "", offset, age } = {}, retryAfter = 0) {
     const said = typeof message === "string" ? answered(message) : unsaid(status);
-    super(`${said} ${wayOutOf(error)}`.trim());
+    /** What to do about it, where that isn't plain. @type {Record<string, string>} */
+    const ways = {
+      login_needed: t("Do so in another tab, then try again here."),
+      bad_name: t("Use up to 255 bytes, and no “/”."),
+      no_space: t("Empty the trash, or ask the server’s owner for room."),
+    };
+    super(`${said} ${ways[error] ?? ""}`.trim());
     /** The server's words alone. */
     this.said = said;
     this.status = status;
@@ -84,8 +89,8 @@ export const send = ({ method = "POST", url, signal = NEVER, silence = 60, body,
       if (response?.error === "login_needed") {
         state(401);
       }
-      const retryAfter = secondsOf(request.getResponseHeader("Retry-After") ?? "");
-      reject(signal.aborted ? signal.reason : new Refusal(status, response ?? {}, retryAfter));
+      const wait = request.getResponseHeader("Retry-After") ?? "";
+      reject(signal.aborted ? signal.reason : new Refusal(status, response ?? {}, secondsOf(wait)));
     };
     request.open(method, url);
     request.responseType = "json";

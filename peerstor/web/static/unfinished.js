@@ -2,6 +2,7 @@ import { callsFor } from "./calls.js";
 import { copyOf, find, setText } from "./elements.js";
 import { fingerprintOf } from "./fingerprint.js";
 import * as handles from "./handles.js";
+import { keyOf } from "./memory.js";
 import { walk } from "./sources.js";
 import { t } from "./texts.js";
 import { percent, visible } from "./words.js";
@@ -12,9 +13,6 @@ import { percent, visible } from "./words.js";
 
 /** The reminders that are shown, each by the one file that it is of. @type {Map<string, HTMLElement>} */
 const reminders = new Map();
-
-/** @param {Identity} identity */
-const keyOf = ({ folder, name, fingerprint }) => folder + name + fingerprint;
 
 /** Take away the reminder of a file that is on its way again. @param {Identity} identity */
 export const isOnItsWay = (identity) => reminders.get(keyOf(identity))?.remove();
@@ -81,8 +79,8 @@ export async function goOn(folder, memory, list, take, kept) {
       if (file?.name === name && (await fingerprintOf(file)) === fingerprint) {
         take([{ file, path: label.slice(0, -name.length) }]);
       } else if (file) {
-        const values = { name: visible(name) };
-        setText(words, t("That is a different file, or it has changed since. Choose {name} as it was.", values));
+        const asked = { name: visible(name) };
+        setText(words, t("That is a different file, or it has changed since. Choose {name} as it was.", asked));
       }
     };
   }
