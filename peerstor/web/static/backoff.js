@@ -8,12 +8,8 @@ export const { signal: NEVER } = new AbortController();
 /** How long to wait before trying again: twice as long each time, with jitter so that many clients don't come at once. */
 export class Backoff {
   #failures = 0;
-  #random;
-
-  /** @param {() => number} random gives numbers from 0 to 1 */
-  constructor(random = Math.random) {
-    this.#random = random;
-  }
+  /** Gives numbers from 0 to 1. */
+  random = Math.random;
 
   /**
    * Count a failure.
@@ -24,7 +20,7 @@ export class Backoff {
   next(asked = 0) {
     const longest = Math.min(MOST, FIRST * 2 ** this.#failures);
     this.#failures += 1;
-    return Math.max((longest / 2) * (1 + this.#random()), asked);
+    return Math.max((longest / 2) * (1 + this.random()), asked);
   }
 
   /** Begin anew, since something got through. */

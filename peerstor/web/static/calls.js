@@ -1,10 +1,28 @@
-import { CALLS, place, words } from "./endpoint.js";
+import { BASE } from "./base.js";
 import { send as overHttp } from "./transport.js";
 
 /** @import { Question, Send } from "./transport.js" */
 
 /** Seconds of silence after which storing counts as lost: a large file waits for the disk. */
 const STORING = 600;
+
+/** The address of the share whose page this is; nothing on pages of the storage itself. */
+const share = globalThis.document?.getElementById("uploads")?.dataset.share;
+
+/** What the addresses of the upload API's calls begin with. */
+const CALLS = share ? `${share}/upload/` : `${BASE}/api/upload/`;
+
+/** Name a folder in a call; a share has only one. @param {string} folder percent-encoded as in links */
+const place = (folder) => (share ? "" : `dir=${folder}&`);
+
+/** Give what somebody writes beside the files that they send through a share, as the end of a call does. */
+function words() {
+  if (!share) {
+    return "";
+  }
+  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#sender, #note"));
+  return `&${new URLSearchParams(Array.from(fields, ({ name, value }) => [name, value.trim()]))}`;
+}
 
 /**
  * @typedef {object} Identity

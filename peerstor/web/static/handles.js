@@ -32,9 +32,8 @@ async function ask(deed) {
 }
 
 /** @template Given @param {IDBRequest<Given>} request @returns {Promise<Given>} */
-function result(request) {
-  return new Promise((resolve, reject) => {
+const result = (request) =>
+  new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = reject;
   });
-}

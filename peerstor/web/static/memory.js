@@ -20,9 +20,6 @@ const KEPT = 7 * 24 * 3600 * 1000;
 /** Give what tells one file from all others. @param {Identity} identity */
 export const keyOf = ({ folder, name, fingerprint }) => PREFIX + JSON.stringify([folder, name, fingerprint]);
 
-/** @param {unknown} value */
-const isText = (value) => typeof value === "string";
-
 /**
  * Give what remembers unfinished uploads past a reload, as far as the browser keeps anything.
  *
@@ -37,7 +34,7 @@ export function memoryIn(storage) {
       const { size, session, sent, touched } = known;
       if (
         [size, sent, touched].every(Number.isFinite) &&
-        [folder, name, fingerprint, session].every(isText) &&
+        [folder, name, fingerprint, session].every((text) => typeof text === "string") &&
         touched > Date.now() - KEPT
       ) {
         return known;

@@ -4,9 +4,8 @@ import { Refusal } from "./transport.js";
 /** @import { Calls, Standing, Stored } from "./calls.js" */
 /** @import { ChunkSize } from "./chunksize.js" */
 
-/** Statuses that pass by themselves, Cloudflare's own among them; 0 is none. 501, 505 and 507 don't. */
-const PASSING = [0, 408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524];
-const PASSING_CODES = ["busy", "cut"];
+/** Statuses and codes that pass by themselves, Cloudflare's own among them; 0 is no answer. 501, 505 and 507 don't. */
+const PASSING = [0, 408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, "busy", "cut"];
 
 /** Statuses by which a proxy tells that the bytes, or the server's answer, didn't come in time; so may none. */
 const GIVEN_UP = [0, 408, 502, 504, 524];
@@ -128,7 +127,7 @@ export function transfer({
 
 /** Tell whether another try may go well. @param {unknown} error @returns {error is Refusal} */
 const passes = (error) =>
-  error instanceof Refusal && (PASSING.includes(error.status) || PASSING_CODES.includes(error.code));
+  error instanceof Refusal && (PASSING.includes(error.status) || PASSING.includes(error.code));
 
 /**
  * Make a call that is safe to repeat until it is answered.

@@ -19,7 +19,8 @@ const OVER = 800;
  * @param {(handle: FileSystemHandle) => void} keep told of what can be read again after a reload
  */
 export function takeFiles(take, keep) {
-  const choosers = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input[data-choose]"));
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const choosers = document.querySelectorAll("input[data-choose]");
   for (const chooser of choosers) {
     find(document, `#${chooser.dataset.choose}`).onclick = () => chooser.click();
     chooser.onchange = () => {

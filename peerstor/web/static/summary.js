@@ -12,7 +12,7 @@ import { filesInWords } from "./words.js";
  * Give a function that shows all uploads together: on the page where they are several, in its title, and aloud.
  *
  * @param {HTMLElement} element
- * @param {(order: string) => void} order
+ * @param {(order: string, states: string[]) => void} order
  * @returns {(now: Tally) => void}
  */
 export function summary(element, order) {

@@ -24,7 +24,14 @@ export class Refusal extends Error {
    * @param {number} [retryAfter] seconds that the server asked for
    */
   constructor(status, { message, error = "", offset, age } = {}, retryAfter = 0) {
-    const said = typeof message === "string" ? answered(message) : unsaid(status);
+    const said =
+      typeof message === "string"
+        ? answered(message)
+        : status
+          ? t("The server answered with status {status}.", { status })
+          : navigator.onLine
+            ? t("The server doesn’t answer. Try again.")
+            : t("You are offline. Try again later.");
     /** What to do about it, where that isn't plain. @type {Record<string, string>} */
     const ways = {
       login_needed: t("Do so in another tab, then try again here."),
@@ -43,15 +50,6 @@ export class Refusal extends Error {
     /** How long ago the other upload was begun, seconds. @type {number | undefined} */
     this.age = age;
   }
-}
-
-/** @param {number} status */
-function unsaid(status) {
-  return status
-    ? t("The server answered with status {status}.", { status })
-    : navigator.onLine
-      ? t("The server doesn’t answer. Try again.")
-      : t("You are offline. Try again later.");
 }
 
 /**
@@ -82,15 +80,15 @@ export const send = ({ method = "POST", url, signal = NEVER, silence = 60, body,
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
       const { status, response } = request; // no response: none came, or a proxy's page
-      if (response && status < 300) {
-        resolve(response);
-        return;
-      }
       if (response?.error === "login_needed") {
         state(401);
       }
-      const wait = request.getResponseHeader("Retry-After") ?? "";
-      reject(signal.aborted ? signal.reason : new Refusal(status, response ?? {}, secondsOf(wait)));
+      if (response && status < 300) {
+        resolve(response);
+      } else {
+        const wait = secondsOf(request.getResponseHeader("Retry-After") ?? "");
+        reject(signal.aborted ? signal.reason : new Refusal(status, response ?? {}, wait));
+      }
     };
     request.open(method, url);
     request.responseType = "json";

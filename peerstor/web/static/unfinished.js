@@ -57,7 +57,9 @@ export async function goOn(folder, memory, list, take, kept) {
     };
   }
   for (const known of left) {
-    const offset = await arrived(known);
+    // Where nobody answers, what was remembered is trusted.
+    const remembered = (/** @type {any} */ { code }) => ({ offset: code === "other_upload" ? 0 : known.sent });
+    const { offset } = await callsFor(known).offset().catch(remembered);
     if (offset > 0) {
       askFor(known, offset);
     } else {
@@ -98,29 +100,12 @@ export async function goOn(folder, memory, list, take, kept) {
   }
 
   /** @param {Remembered} known */
-  async function forget(known) {
+  function forget(known) {
+    const { offset, abandon } = callsFor(known);
     memory.forget(known);
-    try {
-      const calls = callsFor(known);
-      await calls.offset(); // refused where another file of this name was begun since: that one stays
-      await calls.abandon();
-    } catch {
-      // it expires by itself
-    }
-  }
-}
-
-/**
- * Ask where an upload is; where nobody answers, trust what was remembered.
- *
- * @param {Remembered} known
- * @returns {Promise<number>} bytes; 0 where there is no such upload any more
- */
-async function arrived(known) {
-  try {
-    return (await callsFor(known).offset()).offset;
-  } catch (/** @type {any} */ error) {
-    return error.code === "other_upload" ? 0 : known.sent;
+    offset() // refused where another file of this name was begun since: that one stays
+      .then(() => abandon())
+      .catch(() => {}); // it expires by itself
   }
 }
 

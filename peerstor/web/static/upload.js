@@ -12,6 +12,7 @@ import { percent } from "./words.js";
 /** @import { Answer, Conflict, Lot } from "./conflicts.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Progress } from "./progress.js" */
+/** @import { Observer } from "./resumable.js" */
 
 /**
  * @typedef {"queued" | "reading" | "sending" | "waiting" | "finishing" | "paused" | "asking" | "taken" | "stopped"
@@ -160,15 +161,16 @@ export function uploadOf({ file, folder, label, lot, names, memory, chunk, chang
       }
       become("sending");
     };
+    /** @type {Observer} */
     const observer = {
       sent: moved,
-      arrived: (/** @type {number} */ bytes) => {
+      arrived(bytes) {
         owned = true;
         arrived = bytes;
         moved(bytes);
       },
-      waiting: (/** @type {import("./transport.js").Refusal} */ no) => become("waiting", waitInWords(no)),
-      finishing: () => {
+      waiting: (no) => become("waiting", waitInWords(no)),
+      finishing() {
         upload.sent = size;
         remember(size);
         become("finishing", t("All sent. The server is storing it…"));
@@ -202,13 +204,11 @@ export function uploadOf({ file, folder, label, lot, names, memory, chunk, chang
 
   const orders = {
     pause: () => end("paused"),
-    resume: again,
-    retry: again,
-    discard: () => {
+    again,
+    discard() {
       discards = true;
       begin();
     },
-    keep: cancel,
     cancel,
     close: () => become("gone"),
   };

@@ -15,7 +15,7 @@ import { uploadOf } from "./upload.js";
 
 /** @import { Lot } from "./conflicts.js" */
 /** @import { Found, Source } from "./sources.js" */
-/** @import { State, Upload } from "./upload.js" */
+/** @import { Upload } from "./upload.js" */
 
 /** Milliseconds between two looks at how far everything is, and after which the listing is taken anew. */
 const LOOK = 100;
@@ -27,15 +27,6 @@ const LONG = 8 * 1024 * 1024;
 
 /** Files that are taken in one go, before other things get their turn. */
 const AT_ONCE = 100;
-
-/** In which states uploads are that an order to all of them is for. @type {Record<string, State[]>} */
-const MEANT = {
-  pause: MOVING,
-  resume: ["paused"],
-  retry: ["stopped"],
-  cancel: [...MOVING, ...FAILED, "paused"],
-  close: ["done"],
-};
 
 /** Have files be uploaded to the folder of this page, in as many tries as it takes. @param {HTMLElement} section */
 export async function takeUploads(section) {
@@ -54,10 +45,10 @@ export async function takeUploads(section) {
   let stale = false;
   let rested = 0;
 
-  /** Give an order to all uploads that it is for. @param {string} order */
-  function order(order) {
+  /** Give an order to all uploads that it is for. @param {string} order @param {string[]} states that they are in */
+  function order(order, states) {
     for (const { state, orders } of all) {
-      if (MEANT[order]?.includes(state)) {
+      if (states.includes(state)) {
         orders[order]?.();
       }
     }
@@ -66,7 +57,7 @@ export async function takeUploads(section) {
   /** @param {Source} source */
   async function take(source) {
     if (!tally(all).moving) {
-      order("close");
+      order("close", ["done"]);
     }
     forget();
     taking += 1;

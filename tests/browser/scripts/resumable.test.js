@@ -70,7 +70,7 @@ function transfer(server, { at, rest } = {}) {
   const run = transferOf({
     file: new Blob(["0123456789"]),
     calls: callsFor(STATED, server.send),
-    backoff: new Backoff(() => 0.5),
+    backoff: Object.assign(new Backoff(), { random: () => 0.5 }),
     rest: rest ?? (async (seconds) => void waited.push(seconds)),
     observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
     chunk: chunkSize(4),
