@@ -96,7 +96,7 @@ class PreviewCase(BrowserCase):
 
     def wait_closed(self, name: str) -> None:
         """Wait until the listing is there again, the focus on the row of a file."""
-        self.dialog.wait_for(state="detached")
+        self.dialog.wait_for(state="hidden")
         self.page.wait_for_function(
             "name => document.activeElement.matches('#listing a') && document.activeElement.textContent === name",
             arg=name,
@@ -150,7 +150,7 @@ class OverTheListing(PreviewCase):
         self.wait_shown("a.txt")
         self.assertEqual(self.dialog.get_by_role("link", name="Next").count(), 0)
         self.page.go_back()
-        self.dialog.wait_for(state="detached")
+        self.dialog.wait_for(state="hidden")
         self.page.get_by_label("Filter by name").fill(".md")
         self.open("README.md")
         self.turn("Next", "notes.md").click()
@@ -180,7 +180,7 @@ class OverTheListing(PreviewCase):
         self.open("b.png")
         self.page.reload()
         self.page.locator("main img").wait_for()
-        self.assertEqual(self.dialog.count(), 0)
+        self.assertFalse(self.dialog.is_visible())
         self.page.go_back()
         self.link("b.png").wait_for()
         self.assertEqual(self.page.url, self.origin)
@@ -210,7 +210,7 @@ class OverTheListing(PreviewCase):
         self.dialog.locator("pre").click()
         for key in ("Delete", "F2", "Control+a", "ArrowDown", "Space"):
             self.page.keyboard.press(key)
-        self.assertEqual(self.page.locator("#listing tr.chosen").count(), 0)
+        self.assertEqual(self.page.locator("#listing .pick:checked").count(), 0)
         self.page.keyboard.press("Escape")
         self.wait_closed("a.txt")
         self.assertTrue((self.storage / "a.txt").exists())
@@ -222,7 +222,7 @@ class OverTheListing(PreviewCase):
         with self.context.expect_page() as opened:
             self.link("a.txt").click(modifiers=["Control"])
         opened.value.wait_for_url(f"{self.origin}a.txt")
-        self.assertEqual(self.dialog.count(), 0)
+        self.assertFalse(self.dialog.is_visible())
 
     def test_uploaded_meanwhile(self) -> None:
         """What is stored while a file is shown stands in the listing afterwards."""
@@ -233,7 +233,7 @@ class OverTheListing(PreviewCase):
         self.page.locator("#chosen").set_input_files(str(source))
         self.page.locator('[aria-label="Upload of new.bin"][data-state="done"]').wait_for(state="attached")
         self.page.keyboard.press("Escape")
-        self.dialog.wait_for(state="detached")
+        self.dialog.wait_for(state="hidden")
         self.link("new.bin").wait_for()
 
     def test_gone(self) -> None:
@@ -297,7 +297,7 @@ class OverTheListing(PreviewCase):
             self.page.keyboard.press("ArrowRight")
             self.dialog.get_by_role("heading", name=f"{number:04}.txt").wait_for()
         self.page.keyboard.press("Escape")
-        self.dialog.wait_for(state="detached")
+        self.dialog.wait_for(state="hidden")
         self.page.wait_for_function("() => document.activeElement.textContent === '0059.txt'")
 
 

@@ -1,14 +1,17 @@
 import { BASE } from "./base.js";
-import { copyOf, find, make } from "./elements.js";
-import { isFolder, segment } from "./rows.js";
-import { heed } from "./state.js";
+import { closest, find, make } from "./elements.js";
+import { menuOn } from "./menu.js";
+import { downloadOf, encodedName, isFolder, nameOf, pathOf, segment } from "./rows.js";
+import { selectionOn } from "./selection.js";
+import { pageAt } from "./state.js";
 import { t, tn } from "./texts.js";
 import { toast } from "./toast.js";
 import { Refusal, send } from "./transport.js";
 
 /** @import { Item } from "./rows.js" */
-/** @import { Act } from "./selection.js" */
 /** @import { Listing } from "./listing.js" */
+
+/** @typedef {(act: string, items: Item[]) => void} Act does something with entries */
 
 /** Characters of an address that every proxy takes; names beyond that are sent in a form. */
 const ADDRESS = 4000;
@@ -18,144 +21,71 @@ const ADDRESS = 4000;
  *
  * @param {string} name
  * @param {string} query parameters, percent-encoded
+ * @returns {Promise<Record<string, any>>} what the server tells of it
  * @throws {Refusal}
  */
 export const call = (name, query) => send({ url: `${BASE}/api/${name}?${query}`, silence: 600 });
 
-/** The path of an entry as the API takes it, exact to the byte. @param {{ href: string }} item */
-export const pathOf = ({ href }) => href.slice(BASE.length).replace(/^\/-\/tree\//, "/");
-
-/** What a text that counts entries says of one. @param {Item[]} items */
-const named = ([item]) => ({ name: item?.name ?? "" });
-
-/** What can be done with the entries of a folder. */
-export class Actions {
-  #listing;
-  #dialog = find(document, "#asking", HTMLDialogElement);
-  #menu = copyOf("menu");
-  #subject = /** @type {Item | null} */ (null);
-  #opener = /** @type {Element | null} */ (null);
-  /** @type {import("./selection.js").Selection | null} */
-  selection = null;
-
-  /** @param {Listing} list */
-  constructor(list) {
-    this.#listing = list;
-    find(document, "main").append(this.#menu);
-    list.section.addEventListener("click", (event) => this.#clicked(event));
-    this.#menu.addEventListener("click", ({ target }) => this.#ordered(target));
-    this.#menu.addEventListener("toggle", (event) => {
-      if (this.#opener && event instanceof ToggleEvent) {
-        this.#opener.ariaExpanded = String(event.newState === "open");
-        if (document.activeElement === document.body) {
-          /** @type {HTMLElement | null | undefined} */ (this.#current?.row?.querySelector(".more"))?.focus();
-        }
-      }
-    });
-    addEventListener("scroll", () => this.#follow(), { passive: true });
-    document.querySelector("#new-folder")?.addEventListener("click", (event) => {
-      event.preventDefault();
-      this.#newFolder();
-    });
-    this.#dialog.addEventListener("click", ({ target }) => {
-      if (target === this.#dialog) {
-        this.#dialog.close();
-      }
-    });
+/**
+ * Make a call for what stands in a field, which says so where that is refused.
+ *
+ * @param {HTMLInputElement} field
+ * @param {string} name
+ * @param {string} query
+ * @returns {Promise<Record<string, any> | null>} what the server tells of it; null where it was refused
+ */
+async function callFor(field, name, query) {
+  field.readOnly = true;
+  try {
+    return await call(name, query);
+  } catch (error) {
+    field.readOnly = false;
+    field.oninput = () => field.setCustomValidity("");
+    field.setCustomValidity(worded(error));
+    field.reportValidity();
+    return null;
   }
+}
+
+/** What an error says to people. @param {any} error */
+const worded = (error) => error?.message || t("Something went wrong. Try again.");
+
+/** What a text needs that counts entries, and names the one where there is no other. @param {Item[]} items */
+const counted = (items) => /** @type {const} */ ([items.length, { name: items[0]?.name ?? "" }]);
+
+/** Have the entries of a folder be selected, and something be done with them. @param {Listing} list */
+export function actionsOn(list) {
+  const dialog = find(document, "#asking", HTMLDialogElement);
+  const selection = selectionOn(list, act);
+  const deeds = /** @type {Record<string, (item: Item, items: Item[]) => void>} */ ({
+    address: copyLink,
+    clear: () => selection.set([]),
+    delete: remove,
+    download,
+    place,
+    rename,
+    select: selection.toggle,
+  });
 
   /** @type {Act} */
-  act = (act, items) => {
+  function act(act, items) {
     const [item] = items;
-    const allowed = "change" in this.#listing.data;
-    if (!item) {
-      return;
-    }
-    if (act === "delete" && allowed) {
-      this.#delete(items);
-    } else if (act === "rename" && allowed && "folder" in this.#listing.data) {
-      this.#rename(item);
-    } else if (act === "place") {
-      this.#place(items);
-    } else if (act === "download") {
-      this.#download(items);
-    } else if (act === "address") {
-      this.#copyLink(item);
-    } else if (act === "select") {
-      this.selection?.toggle(item);
-    }
-  };
-
-  /** Whose menu it is; the listing may have been taken anew since it was opened. */
-  get #current() {
-    return this.#listing.shown.find(({ href }) => href === this.#subject?.href) ?? null;
-  }
-
-  /** @param {MouseEvent} event */
-  #clicked(event) {
-    const more = event.target instanceof Element ? event.target.closest("a.more") : null;
-    const item = this.#listing.shown.find(({ row }) => more && row?.contains(more));
-    if (!more || !item || event.ctrlKey || event.metaKey || event.shiftKey) {
-      return;
-    }
-    event.preventDefault();
-    this.#subject = item;
-    this.#opener = more;
-    const link = (/** @type {string} */ act) => this.#menu.querySelector(`a[data-act="${act}"]`) ?? make("a");
-    const to = { open: item.href, get: get(item), details: more.getAttribute("href"), share: this.#share(item) };
-    for (const [act, href] of Object.entries(to)) {
-      link(act).setAttribute("href", href ?? "");
-    }
-    this.#menu.ariaLabel = t("Actions for {name}", { name: item.name });
-    this.#menu.showPopover();
-    this.#lay(more.getBoundingClientRect());
-    find(this.#menu, "a").focus();
-  }
-
-  /** Stay with the button, while it is to be seen. */
-  #follow() {
-    const at = this.#opener?.getBoundingClientRect();
-    if (!at?.height || at.bottom < 0 || at.top > innerHeight) {
-      this.#menu.hidePopover();
-    } else if (this.#menu.matches(":popover-open")) {
-      this.#lay(at);
+    if (item) {
+      deeds[act]?.(item, items);
     }
   }
 
-  /** @param {DOMRect} at of the button */
-  #lay(at) {
-    const { offsetHeight, offsetWidth, style } = this.#menu;
-    const under = at.bottom + offsetHeight < innerHeight ? at.bottom : Math.max(8, at.top - offsetHeight);
-    style.top = `${under}px`;
-    style.left = `${Math.max(8, Math.min(at.right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
-  }
-
-  /** @param {Item} item */
-  #share = (item) => (this.#listing.data.share ?? "") + segment(item);
-
-  /** @param {EventTarget | null} target */
-  #ordered(target) {
-    const order = target instanceof HTMLElement ? target.dataset.act : "";
-    const subject = this.#current;
-    if (order && subject) {
-      this.#menu.hidePopover();
-      this.act(order, [subject]);
-    }
-  }
-
-  /** @param {Item[]} items */
-  #download(items) {
-    const [item] = items;
-    const names = items.map((one) => segment(one).replace(/\/$/, ""));
-    const address = `${this.#listing.data.here}?archive=zip&${names.map((name) => `name=${name}`).join("&")}`;
-    if (items.length === 1 && item) {
-      location.assign(get(item));
+  /** @param {Item} item @param {Item[]} items */
+  function download(item, items) {
+    const address = `${list.data.here}?archive=zip&name=${items.map(encodedName).join("&name=")}`;
+    if (items.length === 1) {
+      location.assign(downloadOf(item));
     } else if (address.length < ADDRESS) {
       location.assign(address);
     } else {
-      const dir = pathOf({ href: this.#listing.data.here ?? "/" });
-      const form = make("form", { method: "post", action: `${BASE}/api/archive?format=zip&dir=${dir}` });
-      form.append(...names.map((name) => make("input", { type: "hidden", name: "name", value: decoded(name) })));
+      const inputs = items.map((one) => make("input", { type: "hidden", name: "name", value: nameOf(one) }));
+      const action = `${BASE}/api/archive?format=zip&dir=${list.data.path}`;
+      const form = make("form", { method: "post", action }, ...inputs);
       document.body.append(form);
       form.submit();
       form.remove();
@@ -163,8 +93,8 @@ export class Actions {
   }
 
   /** @param {Item} item */
-  async #copyLink(item) {
-    const address = new URL(item.href, location.href).href;
+  async function copyLink({ href }) {
+    const address = location.origin + href;
     try {
       await navigator.clipboard.writeText(address);
       toast(t("The link is copied. It opens for whoever may sign in here."));
@@ -173,258 +103,209 @@ export class Actions {
     }
   }
 
-  /** @param {Item[]} items */
-  async #delete(items) {
-    const trash = /** @type {string[]} */ ([]);
-    const gone = await this.#each(items, async (item) => {
-      trash.push(String((await call("delete", `path=${pathOf(item)}`)).trash));
-    });
-    const at = this.#listing.shown.findIndex((item) => gone.done.has(item));
-    this.#listing.remove(gone.done);
-    this.selection?.set([]);
-    this.#listing
-      .reveal(Math.min(at, this.#listing.shown.length - 1))
-      ?.querySelector("a")
-      ?.focus();
-    if (gone.failed) {
-      toast(t("Not deleted: {why}", { why: gone.failed }));
+  /**
+   * Make a call for one entry after the other, up to the first that is refused.
+   *
+   * @param {Item[]} items
+   * @param {string} name
+   * @param {(item: Item) => string} query
+   */
+  async function each(items, name, query) {
+    const done = /** @type {Map<Item, Record<string, any>>} */ (new Map());
+    for (const item of items) {
+      try {
+        done.set(item, await call(name, query(item)));
+      } catch (error) {
+        const taken = error instanceof Refusal && error.code === "exists";
+        return { done, taken, why: `${item.name}: ${worded(error)}` };
+      }
+    }
+    return { done };
+  }
+
+  /** @param {Item} _ @param {Item[]} items */
+  async function remove(_, items) {
+    const { done, why } = await each(items, "delete", (item) => `path=${pathOf(item)}`);
+    const at = list.shown.findIndex((item) => done.has(item));
+    list.remove(done);
+    selection.set([]);
+    list.focus(Math.min(at, list.shown.length - 1));
+    if (why) {
+      toast(t("Not deleted: {why}", { why }));
     } else {
-      const said = tn(
-        "“{name}” moved to the trash.",
-        "{n} entries moved to the trash.",
-        items.length,
-        named(items),
+      toast(
+        tn("“{name}” moved to the trash.", "{n} entries moved to the trash.", ...counted(items)),
+        t("Undo"),
+        () => restore([...done.values()]),
       );
-      toast(said, t("Undo"), () => this.#restore(trash));
     }
   }
 
-  /** @param {string[]} ids */
-  async #restore(ids) {
+  /** @param {Record<string, any>[]} gone what the server told of each */
+  async function restore(gone) {
     try {
-      for (const id of ids) {
-        await call("trash/restore", `conflict=rename&parents=1&id=${encodeURIComponent(id)}`);
+      for (const { trash } of gone) {
+        await call("trash/restore", `conflict=rename&parents=1&id=${encodeURIComponent(trash)}`);
       }
-      toast(tn("It is back.", "They are back.", ids.length));
+      toast(tn("It is back.", "They are back.", gone.length));
     } catch (error) {
       toast(t("Not restored: {why} The trash still has it.", { why: worded(error) }));
     }
-    await this.#listing.refresh();
+    await list.refresh();
   }
 
-  /**
-   * Do something with one entry after the other, up to the first that is refused.
-   *
-   * @param {Item[]} items
-   * @param {(item: Item) => Promise<void>} deed
-   */
-  async #each(items, deed) {
-    const done = /** @type {Set<Item>} */ (new Set());
-    for (const item of items) {
-      try {
-        await deed(item);
-        done.add(item);
-      } catch (error) {
-        const taken = error instanceof Refusal && error.code === "exists";
-        return { done, taken, failed: `${item.name}: ${worded(error)}` };
-      }
-    }
-    return { done, taken: false, failed: "" };
-  }
-
-  /** @param {Item} item */
-  #rename(item) {
-    const row = this.#listing.reveal(this.#listing.shown.indexOf(item));
-    const link = row?.querySelector("th a");
-    const old = decoded(segment(item).replace(/\/$/, ""), item.name);
-    if (!(link instanceof HTMLElement)) {
-      return;
-    }
+  /** Have the name of an entry be changed where it stands. @param {Item} item */
+  function rename(item) {
+    const link = list.reveal(list.shown.indexOf(item))?.querySelector("a");
+    const old = nameOf(item);
     const field = make("input", {
       className: "renaming",
+      dir: "auto",
       value: old,
       ariaLabel: t("New name of {name}", { name: item.name }),
+      onblur: save,
+      onkeydown: ({ key }) => {
+        if (key === "Enter") {
+          save();
+        } else if (key === "Escape") {
+          end();
+        }
+      },
     });
-    field.dir = "auto";
-    let over = false;
-    const end = () => {
-      over = true;
-      field.replaceWith(link);
-      link.focus();
-    };
-    const save = async () => {
-      const name = field.value;
-      if (over || field.readOnly) {
-        return;
-      }
-      if (name === old || !name) {
-        end();
-        return;
-      }
+
+    /** Show the link again. Taken away, the field loses the focus, which must save nothing. */
+    function end() {
       field.readOnly = true;
-      try {
-        const from = pathOf(item);
-        const folder = from.slice(0, -segment(item).length);
-        const told = await call(
-          "move",
-          `from=${from}&to=${folder}${encodeURIComponent(name)}${isFolder(item) ? "/" : ""}`,
-        );
+      field.replaceWith(link ?? "");
+      link?.focus();
+    }
+
+    async function save() {
+      const name = field.value;
+      if (field.readOnly) {
+        return; // it is under way, or over
+      }
+      if (!name || name === old) {
         end();
-        await this.#listing.refresh();
-        this.#show(String(told.href));
+        return;
+      }
+      const to = list.data.path + encodeURIComponent(name) + (isFolder(item) ? "/" : "");
+      const told = await callFor(field, "move", `from=${pathOf(item)}&to=${to}`);
+      if (told) {
+        end();
+        await list.goTo(told.href);
         toast(t("Renamed to “{name}”.", { name }));
-      } catch (error) {
-        field.readOnly = false;
-        field.setCustomValidity(worded(error));
-        field.reportValidity();
-        field.focus();
       }
-    };
-    field.addEventListener("input", () => field.setCustomValidity(""));
-    field.addEventListener("blur", save);
-    field.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key === "Enter") {
-        save();
-      } else if (event.key === "Escape") {
-        end();
-      }
-    });
-    link.replaceWith(field);
+    }
+
+    const dot = isFolder(item) ? 0 : old.lastIndexOf(".");
+    link?.replaceWith(field);
     field.focus();
-    const dot = isFolder(item) ? -1 : old.lastIndexOf(".");
     field.setSelectionRange(0, dot > 0 ? dot : old.length);
   }
 
-  /** @param {string} href of the entry that is to have the focus */
-  #show(href) {
-    const index = this.#listing.shown.findIndex((item) => item.href === href);
-    this.#listing.reveal(index)?.querySelector("a")?.focus();
-  }
-
   /**
-   * Show a part of one of our pages in the dialog.
+   * Show what one of our pages holds in the dialog.
    *
-   * @param {string} page
-   * @param {string} selector
+   * @param {string} address
+   * @param {string} selector of what the page asks by; it has none where nothing can be asked
    */
-  async #ask(page, selector) {
-    try {
-      const answer = await fetch(page, { headers: { Accept: "text/html" } });
-      heed(answer);
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const found = fresh.querySelector(selector);
-      if (!found) {
-        throw new Error(fresh.querySelector("h1")?.textContent ?? "");
-      }
-      const heading = found.querySelector("h1") ? null : fresh.querySelector("h1");
-      this.#dialog.replaceChildren(...(heading ? [heading] : []), found);
-      this.#dialog.ariaLabel = this.#dialog.querySelector("h1")?.textContent ?? "";
-      if (!this.#dialog.open) {
-        this.#dialog.showModal();
-      }
-      return find(this.#dialog, selector);
-    } catch (error) {
-      toast(worded(error));
+  async function ask(address, selector) {
+    const page = await pageAt(address).catch(() => null);
+    if (!page?.querySelector(selector)) {
+      toast(page?.querySelector("h1")?.textContent || worded(null));
       return null;
     }
+    dialog.replaceChildren(...find(page, "main").childNodes);
+    if (!dialog.open) {
+      dialog.showModal();
+    }
+    return find(dialog, selector);
   }
 
-  async #newFolder() {
-    const form = await this.#ask(this.#listing.data.folder ?? "", "form.ask");
-    const field = form?.querySelector("input");
-    field?.focus();
-    form?.querySelector("a")?.addEventListener("click", (event) => this.#close(event));
+  /** @param {Event} event */
+  async function newFolder(event) {
+    event.preventDefault();
+    const form = await ask(list.data.folder ?? "", "form.ask");
     form?.addEventListener("submit", async (event) => {
       event.preventDefault();
-      const here = pathOf({ href: this.#listing.data.here ?? "/" });
-      try {
-        const told = await call("folder", `path=${here}${encodeURIComponent(field?.value ?? "")}/`);
-        this.#close();
-        await this.#listing.refresh();
-        this.#show(String(told.href));
-        toast(t("Folder “{name}” made.", { name: field?.value ?? "" }));
-      } catch (error) {
-        field?.setCustomValidity(worded(error));
-        field?.reportValidity();
-        field?.addEventListener("input", () => field.setCustomValidity(""), { once: true });
+      const field = find(form, "input", HTMLInputElement);
+      const name = field.value;
+      const told = await callFor(field, "folder", `path=${list.data.path}${encodeURIComponent(name)}/`);
+      if (told) {
+        dialog.close();
+        await list.goTo(told.href);
+        toast(t("Folder “{name}” made.", { name }));
       }
     });
-  }
-
-  /** @param {Event} [event] */
-  #close(event) {
-    event?.preventDefault();
-    this.#dialog.close();
   }
 
   /**
+   * @param {Item} item
    * @param {Item[]} items
-   * @param {string} [page] of the folder that is looked at
+   * @param {string} [address] of the page of the folder that is looked at
    */
-  async #place(items, page = `${BASE}/-/move?path=${items[0] ? pathOf(items[0]) : ""}`) {
-    const place = await this.#ask(page, "#place");
-    place?.addEventListener("click", (event) => {
-      const { target } = event;
-      const link = target instanceof Element ? target.closest("a") : null;
-      if (link?.matches(".button")) {
-        this.#close(event);
-      } else if (link) {
+  async function place(item, items, address = `${BASE}/-/move?path=${pathOf(item)}`) {
+    const found = await ask(address, "#place");
+    if (!found) {
+      return;
+    }
+    find(dialog, "h1").textContent = tn(
+      "Where to with “{name}”?",
+      "Where to with {n} entries?",
+      ...counted(items),
+    );
+    found.onclick = (event) => {
+      const folder = closest(event.target, "a");
+      if (folder && !folder.matches(".button")) {
         event.preventDefault();
-        this.#place(items, link.href);
+        place(item, items, folder.href);
       }
-    });
-    place?.addEventListener("submit", (event) => {
-      const button = event.submitter instanceof HTMLButtonElement ? event.submitter.value : "copy";
-      this.#close(event);
-      this.#put(items, button, place.dataset.into ?? "/", button === "copy" ? "rename" : "refuse");
-    });
-    const question = tn("Where to with “{name}”?", "Where to with {n} entries?", items.length, named(items));
-    find(this.#dialog, "h1").textContent = question;
+    };
+    found.onsubmit = (event) => {
+      event.preventDefault();
+      dialog.close();
+      const { value, dataset } = /** @type {HTMLButtonElement} */ (event.submitter);
+      put(items, value, `${found.dataset.into}`, dataset);
+    };
   }
 
   /**
    * @param {Item[]} items
    * @param {string} act
    * @param {string} into path of the folder
-   * @param {string} conflict
+   * @param {DOMStringMap} words for what goes on, and for what failed
+   * @param {string} [conflict]
    */
-  async #put(items, act, into, conflict) {
-    toast(act === "copy" ? t("Copying…") : t("Moving…"));
-    const { done, failed, taken } = await this.#each(items, async (item) => {
-      await call(act, `from=${pathOf(item)}&to=${into}${segment(item)}&conflict=${conflict}`);
-    });
-    const not = { why: failed };
-    const said = act === "copy" ? t("Not copied: {why}", not) : t("Not moved: {why}", not);
-    await this.#listing.refresh();
-    this.selection?.set([]);
-    if (taken) {
+  async function put(items, act, into, words, conflict = act === "copy" ? "rename" : "refuse") {
+    toast(`${words.going}`);
+    const { done, taken, why } = await each(
+      items,
+      act,
+      (item) => `from=${pathOf(item)}&to=${into}${segment(item)}&conflict=${conflict}`,
+    );
+    await list.refresh();
+    selection.set([]);
+    if (why) {
       const rest = items.filter((item) => !done.has(item));
-      toast(said, t("Keep both"), () => this.#put(rest, act, into, "rename"));
-    } else if (failed) {
-      toast(said);
-    } else if (act === "copy") {
-      toast(tn("“{name}” copied.", "{n} entries copied.", items.length, named(items)));
+      const again = () => put(rest, act, into, words, "rename");
+      toast(t(words.failed ?? "", { why }), taken ? t("Keep both") : "", again);
     } else {
-      toast(tn("“{name}” moved.", "{n} entries moved.", items.length, named(items)));
+      toast(
+        act === "copy"
+          ? tn("“{name}” copied.", "{n} entries copied.", ...counted(items))
+          : tn("“{name}” moved.", "{n} entries moved.", ...counted(items)),
+      );
     }
   }
-}
 
-/** Where an entry is downloaded from. @param {Item} item */
-const get = (item) => `${item.href}${isFolder(item) ? "?archive=zip" : "?download"}`;
-
-/** @param {unknown} error */
-const worded = (error) => (error instanceof Error && error.message) || t("Something went wrong. Try again.");
-
-/**
- * @param {string} text percent-encoded
- * @param {string} [otherwise] where it is no UTF-8
- */
-function decoded(text, otherwise = text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return otherwise;
-  }
+  menuOn(list, act);
+  // What the dialog shows is one of our pages: its way back, too, is a link.
+  dialog.onclick = (event) => {
+    if (event.target === dialog || closest(event.target, "a.button")) {
+      event.preventDefault();
+      dialog.close();
+    }
+  };
+  document.getElementById("new-folder")?.addEventListener("click", newFolder);
 }

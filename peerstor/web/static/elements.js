@@ -30,19 +30,24 @@ export function make(tag, values = {}, ...inside) {
   return made;
 }
 
+/** Copy the one element of a `<template>`. @param {string} id */
+export const copyOf = (id) =>
+  document.importNode(find(find(document, `#${id}`, HTMLTemplateElement).content, "*"), true);
+
 /**
- * Copy the one element of a `<template>`.
+ * Find what an event has happened in, or on.
  *
- * @param {string} id
- * @returns {HTMLElement}
+ * @template {string} Selector
+ * @param {EventTarget | null} target of the event
+ * @param {Selector} selector
+ * @returns {(Selector extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[Selector] : HTMLElement) | null}
  */
-export function copyOf(id) {
-  const copy = find(document, `#${id}`, HTMLTemplateElement).content.firstElementChild?.cloneNode(true);
-  if (!(copy instanceof HTMLElement)) {
-    throw new Error(`The template #${id} is empty.`);
-  }
-  return copy;
-}
+export const closest = (target, selector) =>
+  target instanceof Element ? /** @type {any} */ (target.closest(selector)) : null;
+
+/** Whether a click or a key is still to do what it does by itself. @param {MouseEvent | KeyboardEvent} event */
+export const isPlain = (event) =>
+  !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.defaultPrevented);
 
 /** @param {string} sentence for assistive technology to say */
 export function announce(sentence) {

@@ -1,4 +1,3 @@
-import { pathOf } from "./actions.js";
 import { Backoff, NEVER, rest } from "./backoff.js";
 import { BASE } from "./base.js";
 import { state } from "./state.js";
@@ -33,12 +32,9 @@ const BUSY = ".renaming, .menu:popover-open, dialog[open], #listing:active";
  * @property {number} [status] of an answer that was no news
  */
 
-/** @param {number} seconds */
-const pause = (seconds) => rest(seconds, NEVER);
-
 async function settled() {
   while (document.querySelector(BUSY)) {
-    await pause(PAUSE);
+    await rest(PAUSE, NEVER);
   }
 }
 
@@ -53,7 +49,7 @@ export function follow(list) {
   const { locks } = navigator;
   const channel = locks && new BroadcastChannel(NAME);
   const id = Math.random();
-  const here = pathOf({ href: list.data.here ?? "/" });
+  const { path: here = "" } = list.data;
   const shown = /** @type {Map<number, string>} */ (new Map());
   list.settled = settled;
   let told = /** @type {string | null} */ ("");
@@ -67,10 +63,10 @@ export function follow(list) {
     restart();
     looking = new AbortController();
     const { signal } = looking;
-    const leading = () => lead(signal).catch(() => {});
+    const leading = () => lead(signal);
     show();
     if (!document.hidden) {
-      locks ? locks.request(NAME, { signal }, leading).catch(() => {}) : leading();
+      (locks?.request(NAME, { signal }, leading) ?? leading()).catch(() => {});
     }
   }
 
@@ -160,7 +156,7 @@ export function follow(list) {
     const status = answer?.status ?? 0;
     if (found) {
       /** @type {News[]} */ (found.folders).map((news) => tell({ news }));
-    } else if (status === 403 || status === 404) {
+    } else if ([403, 404].includes(status)) {
       state(404); // for this tab; another one may listen for the rest
     } else if (!signal.aborted) {
       tell({ status });
@@ -184,7 +180,7 @@ export function follow(list) {
     if (version === told && version !== list.data.version) {
       const began = Date.now();
       await list.refresh();
-      await pause(PAUSE + (TIMES * (Date.now() - began)) / 1000);
+      await rest(PAUSE + (TIMES * (Date.now() - began)) / 1000, NEVER);
     }
   }
 

@@ -1,112 +1,96 @@
 import { BASE } from "./base.js";
-import { find, make } from "./elements.js";
+import { closest, find, isPlain } from "./elements.js";
 import { listing } from "./listing.js";
-import { isFolder } from "./rows.js";
+import { isFolder, pathOf } from "./rows.js";
+import { pageAt } from "./state.js";
 import { visible } from "./words.js";
 
 const VIEWS = `${BASE}/-/view`;
 const { title } = document;
 const loaded = location.pathname;
 
-/** What lies over the listing. @type {HTMLDialogElement | null} */
-let dialog = null;
-/** The address of the page that it shows. */
+/** The address of the page that lies over the listing, or is to as soon as it is here; empty where none does. */
 let shown = "";
-let latest = 0;
 
-/** @param {string} path of a file @returns {string} the address of the page that shows it */
-const viewOf = (path) => VIEWS + path.slice(BASE.length).replace(/^\/-\/tree(?=\/)/, "");
+/** The address of the page that shows a file. @param {{ href: string }} file */
+const viewOf = (file) => VIEWS + pathOf(file);
 
 const isView = () => location.pathname.startsWith(`${VIEWS}/`);
 
-/** @param {MouseEvent | KeyboardEvent} event */
-const isPlain = (event) =>
-  !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.defaultPrevented);
-
-function open() {
-  // With a tab index, or a click in it would give the focus to the page below.
-  const box = make("dialog", { className: "preview", tabIndex: -1 });
-  box.addEventListener("close", () => {
-    if (box === dialog) {
-      history.back(); // what takes it away is `popstate`, as with the browser's own button
-    }
-  });
-  document.body.append(box);
-  box.showModal();
-  return box;
-}
+const over = () => find(document, ".preview", HTMLDialogElement);
 
 function close() {
-  latest += 1;
-  const box = dialog;
-  dialog = null;
-  box?.close();
-  box?.remove();
+  const index = listing?.shown.findIndex((file) => viewOf(file) === shown) ?? -1;
+  shown = "";
+  over().close();
+  over().replaceChildren();
   document.title = title;
-  const index = listing?.shown.findIndex(({ href }) => viewOf(href) === shown) ?? -1;
   // Later, since the browser now scrolls to where the page was.
-  requestAnimationFrame(() => listing?.reveal(index)?.querySelector("a")?.focus());
+  requestAnimationFrame(() => listing?.focus(index));
 }
 
 /** Show a page over the listing; one that can't be had is gone to, and says why. @param {string} address */
 async function show(address) {
-  latest += 1;
-  const mine = latest;
-  dialog ??= open();
-  const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
-  const text = answer?.ok && !answer.redirected ? await answer.text().catch(() => null) : null;
-  if (mine !== latest || !dialog) {
+  const dialog = over();
+  shown = address;
+  if (!dialog.open) {
+    dialog.showModal();
+  }
+  dialog.onclose = () => {
+    if (isView()) {
+      history.back(); // what tidies up is `popstate`, as with the browser's own button
+    }
+  };
+  const page = await pageAt(address).catch(() => null);
+  if (shown !== address) {
     return;
   }
-  if (text === null) {
+  if (!page?.querySelector(".close")) {
     location.replace(address);
     return;
   }
-  const page = new DOMParser().parseFromString(text, "text/html");
   const held = document.activeElement?.getAttribute("rel");
-  shown = address;
   dialog.replaceChildren(...find(page, "main").childNodes);
   dialog.ariaLabel = find(dialog, "h1").textContent;
   dialog.scrollTop = 0;
   document.title = page.title;
   const button = find(dialog, ".close");
   button.hidden = false;
-  turnAsListed(dialog);
-  const turn = held ? dialog.querySelector(`[rel=${held}]:not([hidden])`) : null;
-  (turn instanceof HTMLElement ? turn : button).focus();
+  button.onclick = () => dialog.close();
+  turnAsListed();
+  (turnTo(held) ?? button).focus();
 }
 
-/** Have the links to turn by lead on in the order that the listing has. @param {HTMLDialogElement} box */
-function turnAsListed(box) {
+/** The link that turns to another file, where there is one. @param {string | null} [rel] @returns {HTMLElement | null} */
+const turnTo = (rel) => document.querySelector(`.around [rel="${rel}"]:not([hidden])`);
+
+/** Have the links to turn by lead on in the order that the listing has. */
+function turnAsListed() {
   const files = listing?.shown.filter((item) => !isFolder(item)) ?? [];
-  const at = files.findIndex(({ href }) => viewOf(href) === shown);
-  for (const [rel, item] of at < 0 ? [] : Object.entries({ prev: files[at - 1], next: files[at + 1] })) {
-    const link = find(box, `.around [rel=${rel}]`, HTMLAnchorElement);
-    link.hidden = !item;
-    link.href = item ? viewOf(item.href) : "";
-    find(link, "bdi").textContent = visible(item?.name ?? "");
+  const at = files.findIndex((file) => viewOf(file) === shown);
+  for (const [rel, file] of at < 0 ? [] : Object.entries({ prev: files[at - 1], next: files[at + 1] })) {
+    const link = find(document, `.around [rel=${rel}]`, HTMLAnchorElement);
+    link.hidden = !file;
+    link.href = file ? viewOf(file) : "";
+    find(link, "bdi").textContent = visible(file?.name ?? "");
   }
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target instanceof Element ? event.target.closest("a") : null;
-  if (event.target instanceof Element && event.target.matches(".preview .close")) {
-    dialog?.close();
-  }
-  if (!link || event.button || !isPlain(event)) {
+  const link = closest(event.target, "a");
+  if (!link || !isPlain(event)) {
     return;
   }
-  const within = dialog?.contains(link);
+  const { hash, pathname } = link;
+  const within = closest(link, ".preview");
   if (link.matches("#listing .name a:not(.folder)")) {
-    history.pushState(null, "", viewOf(link.pathname));
+    history.pushState(null, "", viewOf({ href: pathname }));
     show(location.pathname);
   } else if (within && link.matches(".around [rel]")) {
-    history.replaceState(null, "", link.pathname);
-    show(link.pathname);
-  } else if (within && link.hash && link.pathname === shown) {
-    document
-      .querySelector(`.preview [id="${CSS.escape(decodeURIComponent(link.hash.slice(1)))}"]`)
-      ?.scrollIntoView();
+    history.replaceState(null, "", pathname);
+    show(pathname);
+  } else if (within && hash && pathname === shown) {
+    document.querySelector(`.preview [id="${CSS.escape(decodeURIComponent(hash.slice(1)))}"]`)?.scrollIntoView();
   } else {
     return;
   }
@@ -115,24 +99,21 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const turn = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
-  const busy = event.target instanceof Element && event.target.closest("video, audio, input");
-  if (turn && !busy && isPlain(event) && (dialog || isView())) {
-    /** @type {HTMLElement | null} */ (
-      (dialog ?? document).querySelector(`.around [rel=${turn}]:not([hidden])`)
-    )?.click();
+  if (turn && isPlain(event) && !closest(event.target, "video, audio, input")) {
+    turnTo(turn)?.click();
   }
 });
 
-globalThis.addEventListener("popstate", () => {
+addEventListener("popstate", () => {
   if (!listing) {
     if (location.pathname !== loaded) {
       location.reload(); // this page was shown over a listing before it was loaded by itself
     }
   } else if (!isView()) {
-    if (dialog) {
+    if (shown) {
       close();
     }
-  } else if (location.pathname !== shown || !dialog) {
+  } else if (location.pathname !== shown) {
     show(location.pathname);
   }
 });

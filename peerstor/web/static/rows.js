@@ -1,4 +1,5 @@
-import { make } from "./elements.js";
+import { BASE } from "./base.js";
+import { copyOf, find, make } from "./elements.js";
 import { t } from "./texts.js";
 import { agoInWords, exactly, sizeInWords, visible } from "./words.js";
 
@@ -20,78 +21,85 @@ export const isFolder = ({ href }) => href.endsWith("/");
 /** The last segment of an entry's address, with the `/` of a folder. @param {Item} item */
 export const segment = ({ href }) => href.slice(href.lastIndexOf("/", href.length - 2) + 1);
 
+/** The same without that `/`. @param {Item} item */
+export const encodedName = (item) => segment(item).replace("/", "");
+
+/** The path of an entry as the API takes it, exact to the byte. @param {{ href: string }} item */
+export const pathOf = ({ href }) => href.slice(BASE.length).replace(/^\/-\/tree\//, "/");
+
+/** Where an entry is downloaded from. @param {Item} item */
+export const downloadOf = (item) => item.href + (isFolder(item) ? "?archive=zip" : "?download");
+
+/** The name of an entry; as far as it is no UTF-8, as it is shown. @param {Item} item */
+export function nameOf(item) {
+  try {
+    return decodeURIComponent(encodedName(item));
+  } catch {
+    return item.name;
+  }
+}
+
 /** Read what a row of the server's shows. @param {HTMLTableRowElement} row @returns {Item} */
 export function itemOf(row) {
-  const link = row.querySelector("th a");
-  return { href: link?.getAttribute("href") ?? "", name: link?.querySelector("bdi")?.textContent ?? "", row };
+  const link = find(row, "th a");
+  return { href: link.getAttribute("href") ?? "", name: find(link, "bdi").textContent ?? "", row };
 }
 
 /**
- * Make a row as the server makes them.
+ * Make a row as the server makes them, of what it gives for that.
  *
  * @param {Item} item
  * @param {string | undefined} page what the address of an entry's own page begins with
  */
 export function rowOf(item, page) {
   const { href, size = null, mtime = 0 } = item;
+  const row = /** @type {HTMLTableRowElement} */ (copyOf(isFolder(item) ? "folder" : "file"));
   const name = visible(item.name);
-  const link = make("a", { href }, make("bdi", { textContent: name }));
-  const get = make("td", { className: "get" });
-  if (isFolder(item)) {
-    link.className = "folder";
-    link.append(make("span", { className: "spoken", textContent: ` (${t("folder")})` }));
-  } else {
-    get.append(make("a", { href: `${href}?download`, download: "", ariaLabel: t("Download {name}", { name }) }));
+  const links = { "th a": href, "[download]": downloadOf(item), ".more": page + segment(item) };
+  for (const [selector, to] of Object.entries(links)) {
+    const link = row.querySelector(selector);
+    if (link) {
+      link.setAttribute("href", to);
+      link.ariaLabel &&= link.ariaLabel.replace("{name}", () => name);
+    }
   }
-  if (page) {
-    get.append(
-      make("a", { className: "more", href: page + segment(item), ariaLabel: t("Actions for {name}", { name }) }),
-    );
+  find(row, "bdi").textContent = name;
+  find(row, "time", HTMLTimeElement).dateTime = new Date(mtime * 1000).toISOString();
+  if (size !== null) {
+    const cell = find(row, ".size");
+    cell.textContent = sizeInWords(size);
+    cell.title = size < 1000 ? "" : String(size);
   }
-  return make(
-    "tr",
-    {},
-    make("th", { scope: "row", className: "name" }, link),
-    make("td", {
-      className: "size",
-      textContent: size === null ? "" : sizeInWords(size),
-      title: size && size >= 1000 ? String(size) : "",
-    }),
-    make("td", { className: "mtime" }, make("time", { dateTime: new Date(mtime * 1000).toISOString() })),
-    get,
-  );
+  return row;
 }
 
 /**
  * Give a row what only a script makes work.
  *
- * @param {Item} item
+ * @param {HTMLTableRowElement} row
+ * @param {string} name
  * @param {boolean} selectable
  */
-export function dress({ name, row }, selectable) {
-  const time = row?.querySelector("time");
-  const moment = new Date(time?.dateTime ?? "");
-  if (time && !Number.isNaN(moment.getTime())) {
+export function dress(row, name, selectable) {
+  const heading = find(row, "th");
+  const size = find(row, ".size");
+  const time = find(row, "time", HTMLTimeElement);
+  const moment = new Date(time.dateTime);
+  if (!Number.isNaN(moment.getTime())) {
     time.textContent = agoInWords(moment);
     time.title = exactly(moment);
   }
-  const size = row?.cells[1];
-  if (size?.title) {
+  if (size.title) {
     size.title = t("{count} bytes", { count: Number(size.title) });
   }
-  if (row?.cells[0] && name.length > LONG) {
-    row.cells[0].title = name;
+  if (name.length > LONG) {
+    heading.title = name;
   }
   if (selectable) {
-    const box = make("input", {
-      type: "checkbox",
-      className: "pick",
-      tabIndex: -1,
-      ariaLabel: t("Select {name}", { name }),
-    });
-    row?.cells[0]?.prepend(box);
+    const ariaLabel = t("Select {name}", { name });
+    heading.prepend(make("input", { type: "checkbox", className: "pick", tabIndex: -1, ariaLabel }));
   }
-  const more = row?.querySelector(".more");
+  const more = row.querySelector(".more");
   if (more) {
     more.role = "button";
     more.ariaExpanded = "false";

@@ -1,186 +1,135 @@
-import { announce, find } from "./elements.js";
+import { announce, closest, find } from "./elements.js";
 import { tn } from "./texts.js";
 
+/** @import { Act } from "./actions.js" */
 /** @import { Item } from "./rows.js" */
 /** @import { Listing } from "./listing.js" */
 
-/** @typedef {(act: string, items: Item[]) => void} Act does something with entries */
-
-const KEYS = /** @type {Record<string, string>} */ ({ Delete: "delete", F2: "rename" });
-
-/** Which entries are selected: by mouse, by touch on an icon, by the keyboard. */
-export class Selection {
-  #chosen = /** @type {Map<string, Item>} */ (new Map());
-  #listing;
-  #act;
-  #bar = find(document, "#chosen-bar");
+/**
+ * Have entries be selected: by mouse, by touch on an icon, by the keyboard.
+ *
+ * @param {Listing} list
+ * @param {Act} act
+ */
+export function selectionOn(list, act) {
+  const bar = find(document, "#chosen-bar");
+  const count = find(bar, "#count");
+  let chosen = /** @type {Set<string>} */ (new Set());
   /** Where a range begins, and which entry has the focus. */
-  #anchor = 0;
-  #at = -1;
-
-  /**
-   * @param {Listing} list
-   * @param {Act} act
-   */
-  constructor(list, act) {
-    this.#listing = list;
-    this.#act = act;
-    list.onRow = (item) => this.#mark(item);
-    list.onShow = () => this.refresh();
-    list.section.addEventListener("click", (event) => this.#clicked(event));
-    document.addEventListener("keydown", (event) => this.#pressed(event));
-    list.section.addEventListener("focusin", ({ target }) => {
-      const at = this.#indexOf(target);
-      this.#at = at < 0 ? this.#at : at;
-    });
-    this.#bar.addEventListener("click", ({ target }) => {
-      const order = target instanceof HTMLElement ? target.dataset.act : "";
-      if (order === "clear") {
-        this.set([]);
-      } else if (order) {
-        act(order, this.items);
-      }
-    });
-  }
+  let anchor = 0;
+  let at = -1;
 
   /** Those that are selected and to be seen, in their order. */
-  get items() {
-    return this.#listing.shown.filter(({ href }) => this.#chosen.has(href));
-  }
+  const items = () => list.shown.filter(({ href }) => chosen.has(href));
 
   /** @param {Item[]} items */
-  set(items) {
-    this.#chosen = new Map(items.map((item) => [item.href, item]));
-    this.refresh();
+  function set(items) {
+    chosen = new Set(items.map(({ href }) => href));
+    refresh();
   }
 
   /** @param {Item} item */
-  toggle(item) {
-    if (!this.#chosen.delete(item.href)) {
-      this.#chosen.set(item.href, item);
+  function toggle({ href }) {
+    if (!chosen.delete(href)) {
+      chosen.add(href);
     }
-    this.refresh();
+    refresh();
   }
 
   /** Show what is selected now. */
-  refresh() {
-    for (const item of this.#listing.shown) {
-      this.#mark(item);
-    }
-    const { items } = this;
-    const words = items.length ? tn("{n} selected", "{n} selected", items.length) : "";
-    const held = this.#bar.contains(document.activeElement) && !items.length;
-    this.#bar.hidden = !items.length;
-    this.#listing.section.classList.toggle("choosing", items.length > 0);
-    const count = find(this.#bar, "#count");
-    if (items.length && count.textContent !== words) {
+  function refresh() {
+    list.shown.forEach(mark);
+    const { length } = items();
+    const words = length ? tn("{n} selected", "{n} selected", length) : "";
+    const held = !length && bar.contains(document.activeElement);
+    if (words && words !== count.textContent) {
       announce(words);
     }
     count.textContent = words;
     if (held) {
-      this.#focus(this.#at);
+      list.focus(at);
     }
   }
 
   /** @param {Item} item */
-  #mark({ href, row }) {
-    if (row) {
-      const chosen = this.#chosen.has(href);
-      row.classList.toggle("chosen", chosen);
-      const box = row.querySelector("input");
-      if (box?.type === "checkbox") {
-        box.checked = chosen;
-      }
+  function mark({ href, row }) {
+    const box = row?.querySelector("input");
+    if (box) {
+      box.checked = chosen.has(href);
     }
   }
 
-  /** @param {EventTarget | null} target */
-  #indexOf(target) {
-    const row = target instanceof Element ? target.closest("tbody tr") : null;
-    return row ? this.#listing.shown.findIndex((item) => item.row === row) : -1;
-  }
+  /** Select all from where the range begins. @param {number} to */
+  const range = (to) => set(list.shown.slice(Math.min(anchor, to), Math.max(anchor, to) + 1));
 
-  /** @param {MouseEvent} event */
-  #clicked(event) {
-    const { target } = event;
-    const index = this.#indexOf(target);
-    const item = this.#listing.shown[index];
-    const box = target instanceof HTMLInputElement && target.type === "checkbox";
-    if (!item || !(target instanceof Element) || (!box && target.closest("a, button, input"))) {
-      return;
-    }
-    if (event.shiftKey) {
-      getSelection()?.removeAllRanges();
-      this.#range(index);
-    } else {
-      this.#anchor = index;
-      if (box || event.ctrlKey || event.metaKey) {
-        this.toggle(item);
-      } else {
-        this.set(this.#chosen.size === 1 && this.#chosen.has(item.href) ? [] : [item]);
-      }
-    }
-    this.#at = index;
-  }
-
-  /** @param {number} to */
-  #range(to) {
-    const [from, end] = [Math.min(this.#anchor, to), Math.max(this.#anchor, to) + 1];
-    this.set(this.#listing.shown.slice(from, end));
-  }
-
-  /** @param {number} index */
-  #focus(index) {
-    const row = this.#listing.reveal(index);
-    row?.querySelector("a")?.focus();
-  }
-
-  /** @param {KeyboardEvent} event */
-  #pressed(event) {
-    const { key, target } = event;
-    const inside =
-      target instanceof Element &&
-      (target === document.body || this.#listing.section.contains(target)) &&
-      !document.querySelector("dialog[open]");
-    const typing = target instanceof HTMLInputElement && target.type !== "checkbox";
-    if (inside && !typing && !event.altKey && this.#take(key, event)) {
-      event.preventDefault();
-    }
-  }
-
-  /**
-   * @param {string} key
-   * @param {KeyboardEvent} event
-   */
-  #take(key, { target, shiftKey, ctrlKey, metaKey }) {
-    const { shown } = this.#listing;
+  /** Do what a key is for. @param {KeyboardEvent} event @returns {boolean} whether it is for anything */
+  function take({ key, target, shiftKey, ctrlKey, metaKey }) {
+    const { shown } = list;
     const step = { ArrowDown: 1, ArrowUp: -1, Home: -shown.length, End: shown.length }[key];
-    const at = shown[this.#at];
+    const item = shown[at];
+    const more = closest(target, ".more");
+    // A row's menu says which of its orders a key is for, and has none that isn't allowed.
+    /** @type {HTMLElement | null} */
+    const button = document.querySelector(`.menu [aria-keyshortcuts="${CSS.escape(key)}"]`);
+    const order = button?.dataset.act;
     if (step) {
-      const to = Math.max(0, Math.min(shown.length - 1, this.#at + step));
-      this.#at = to;
+      at = Math.max(0, Math.min(shown.length - 1, at + step));
       if (shiftKey) {
-        this.#range(to);
+        range(at);
       } else {
-        this.#anchor = to;
+        anchor = at;
       }
-      this.#focus(to);
-    } else if (key === " " && at && target instanceof Element) {
-      if (target.matches(".more")) {
-        /** @type {HTMLElement} */ (target).click();
-        return true;
-      }
-      this.#anchor = this.#at;
-      this.toggle(at);
+      list.focus(at);
+    } else if (key === " " && more) {
+      more.click();
+    } else if (key === " " && item) {
+      anchor = at;
+      toggle(item);
     } else if (key === "a" && (ctrlKey || metaKey)) {
-      this.set(shown);
-    } else if (key === "Escape" && this.#chosen.size) {
-      this.set([]);
-    } else if (KEYS[key] && at) {
-      this.#act(KEYS[key], this.items.length && key === "Delete" ? this.items : [at]);
+      set(shown);
+    } else if (key === "Escape" && chosen.size) {
+      set([]);
+    } else if (order && item) {
+      act(order, order === "delete" && items().length ? items() : [item]);
     } else {
       return false;
     }
     return true;
   }
+
+  list.onRow = mark;
+  list.onShow = refresh;
+  list.section.addEventListener("focusin", ({ target }) => {
+    const index = list.indexOf(target);
+    at = index < 0 ? at : index;
+  });
+  list.section.addEventListener("click", ({ target, shiftKey, ctrlKey, metaKey }) => {
+    const index = list.indexOf(target);
+    const item = list.shown[index];
+    if (!item || closest(target, "a, button, input:not(.pick)")) {
+      return;
+    }
+    at = index;
+    if (shiftKey) {
+      getSelection()?.removeAllRanges();
+      range(index);
+      return;
+    }
+    anchor = index;
+    if (closest(target, ".pick") || ctrlKey || metaKey) {
+      toggle(item);
+    } else {
+      set(chosen.size === 1 && chosen.has(item.href) ? [] : [item]);
+    }
+  });
+  bar.onclick = ({ target }) => act(closest(target, "button")?.dataset.act ?? "", items());
+  document.addEventListener("keydown", (event) => {
+    const { target } = event;
+    const inside = target === document.body || closest(target, "#listing");
+    const typing = closest(target, "input:not(.pick)");
+    if (inside && !typing && !event.altKey && !document.querySelector("dialog[open]") && take(event)) {
+      event.preventDefault();
+    }
+  });
+  return { set, toggle };
 }

@@ -29,9 +29,16 @@ export function state(status) {
   }
 }
 
-/** Look whether an answer says that the session has ended. @param {Response} answer */
-export function heed({ status, redirected }) {
-  if (status === 401 || redirected) {
-    state(401);
+/**
+ * Have another of our pages, to take from it what is wanted.
+ *
+ * @param {string} address
+ * @throws {TypeError} no answer came
+ */
+export async function pageAt(address) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-cache" });
+  if (answer.status === 401 || answer.redirected) {
+    state(401); // the session has ended
   }
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
 }

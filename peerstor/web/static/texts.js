@@ -3,10 +3,9 @@ export const LANGUAGE = globalThis.document?.documentElement.lang || "en";
 
 /** @typedef {Record<string, string | number>} Values what stands in a text's braces */
 
-const texts = /** @type {Record<string, any>} */ ({});
-const faults = /** @type {Record<string, string>} */ ({});
+let texts = /** @type {Record<string, any>} */ ({});
+let faults = /** @type {Record<string, string>} */ ({});
 const plural = new Intl.PluralRules(LANGUAGE);
-const number = new Intl.NumberFormat(LANGUAGE);
 
 /**
  * Learn what to say instead of the English that stands in scripts. A script that the server makes of a catalogue calls
@@ -16,17 +15,13 @@ const number = new Intl.NumberFormat(LANGUAGE);
  * @param {Record<string, string>} answered by the English sentences of the server
  */
 export function learn(said, answered) {
-  Object.assign(texts, said);
-  Object.assign(faults, answered);
+  texts = said;
+  faults = answered;
 }
 
-/** @param {string} text @param {Values} values */
-function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (_, name) => {
-    const value = values[name] ?? "";
-    return typeof value === "number" ? number.format(value) : value;
-  });
-}
+/** Put values into a text's braces; numbers as the language groups them. @param {string} text @param {Values} values */
+const fill = (text, values) =>
+  text.replace(/\{(\w+)\}/g, (_, name) => /** @type {number} */ (values[name] ?? "").toLocaleString(LANGUAGE));
 
 /** Say a text in the language of the page. @param {string} text @param {Values} [values] */
 export const t = (text, values = {}) => fill(texts[text] ?? text, values);

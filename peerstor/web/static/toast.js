@@ -1,4 +1,4 @@
-import { announce, find, make } from "./elements.js";
+import { announce, find } from "./elements.js";
 import { t } from "./texts.js";
 
 /** Milliseconds for which a message stays; one that offers something, longer. */
@@ -16,27 +16,25 @@ let timer = 0;
  */
 export function toast(words, label = "", deed = () => {}) {
   const shown = find(document, "#toast");
+  const button = find(shown, "button");
   const hide = () => {
     shown.hidden = true;
   };
+  /** Go away after a while, unless somebody is about to press a button. */
   const wait = () => {
+    const end = () => (shown.matches(":hover, :focus-within") ? wait() : hide());
     clearTimeout(timer);
-    timer = window.setTimeout(hide, label ? OFFERS : STAYS);
+    timer = window.setTimeout(end, label ? OFFERS : STAYS);
   };
-  const act = () => {
+  find(shown, "span").textContent = words;
+  button.textContent = label;
+  button.hidden = !label;
+  button.onclick = () => {
     hide();
     deed();
   };
-  const button = (/** @type {string} */ textContent, /** @type {() => void} */ onclick) =>
-    make("button", { type: "button", textContent, onclick });
-  shown.replaceChildren(
-    make("span", { textContent: words }),
-    ...(label ? [button(label, act)] : []),
-    button(t("Close"), hide),
-  );
+  find(shown, "button + button").onclick = hide;
   shown.hidden = false;
-  shown.onpointerenter = shown.onfocus = () => clearTimeout(timer);
-  shown.onpointerleave = wait;
   wait();
   announce(words + (label ? ` ${t("{label} is offered at the end of the page.", { label })}` : ""));
 }

@@ -14,8 +14,6 @@ const WORDS = /[a-z]{2,}[,:;]? [a-z]{2,}|[A-Z][a-z]+ [a-z]+|^\W*[A-Z][a-z]+\W*$|
 const NO_WORDS = [
   ...["Accept", "ArrowDown", "ArrowUp", "Delete", "End", "Enter", "Escape", "Files", "Home"],
   "The page has no ", // defects of ours, for the console
-  "The template #",
-  " is empty.",
   ".renaming, .menu:popover-open, dialog[open], #listing:active",
 ];
 
