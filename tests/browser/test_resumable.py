@@ -217,6 +217,20 @@ class ResumableTest(SlowCase):
         self.assertIn("cannot be used", self.card(".peerstor-mine").text_content() or "")
         self.assertLessEqual(len(self.begun_at), 1)
 
+    def test_no_answer_of_the_server(self) -> None:
+        """What a network shows in place of the server's answer (a page to sign in to it, say) counts as none."""
+        source = self.make_file("kept.bin", 10)
+        complete = re.compile("/api/upload/complete")
+        self.page.route(complete, lambda route: route.fulfill(body="<p>Sign in to this network."))
+        self.go()
+        self.choose(source)
+        self.card("kept.bin").get_by_text("The server answered with status 200.").wait_for()
+        self.assertFalse((self.storage / "kept.bin").exists())
+        self.page.unroute(complete)
+        self.card("kept.bin").get_by_role("button", name="Try again").click()
+        self.wait_done("kept.bin")
+        self.assert_stored(source)
+
     def test_changed_file(self) -> None:
         """A file that changes under its upload is never stored as a mixture."""
         source = self.begin("changing.bin", 0.2)

@@ -1,5 +1,4 @@
 import { BASE } from "./base.js";
-import { Refusal } from "./calls.js";
 import { closest, find, make } from "./elements.js";
 import { menuOn } from "./menu.js";
 import { downloadOf, encodedName, isFolder, nameOf, pathOf, segment } from "./rows.js";
@@ -7,7 +6,7 @@ import { selectionOn } from "./selection.js";
 import { pageAt } from "./state.js";
 import { t, tn } from "./texts.js";
 import { toast } from "./toast.js";
-import { send } from "./transport.js";
+import { Refusal, send } from "./transport.js";
 
 /** @import { Item } from "./rows.js" */
 /** @import { Listing } from "./listing.js" */
@@ -23,16 +22,9 @@ const ADDRESS = 4000;
  * @param {string} name
  * @param {string} query parameters, percent-encoded
  * @returns {Promise<Record<string, any>>} what the server tells of it
- * @throws {Refusal | import("./transport.js").ConnectionLost}
+ * @throws {Refusal}
  */
-export async function call(name, query) {
-  const { signal } = new AbortController();
-  const answer = await send({ method: "POST", url: `${BASE}/api/${name}?${query}`, signal, silence: 600 });
-  if (answer.status >= 300) {
-    throw new Refusal(answer);
-  }
-  return answer.told;
-}
+export const call = (name, query) => send({ url: `${BASE}/api/${name}?${query}`, silence: 600 });
 
 /**
  * Make a call for what stands in a field, which says so where that is refused.

@@ -8,24 +8,19 @@ export const { signal: NEVER } = new AbortController();
 /** How long to wait before trying again: twice as long each time, with jitter so that many clients don't come at once. */
 export class Backoff {
   #failures = 0;
-  #random;
-
-  /** @param {() => number} random gives numbers from 0 to 1 */
-  constructor(random = Math.random) {
-    this.#random = random;
-  }
+  /** Gives numbers from 0 to 1. */
+  random = Math.random;
 
   /**
    * Count a failure.
    *
-   * @param {number | null} asked seconds that the server asked for (Retry-After)
+   * @param {number} asked seconds that the server asked for (Retry-After)
    * @returns {number} seconds to wait
    */
-  next(asked = null) {
+  next(asked = 0) {
     const longest = Math.min(MOST, FIRST * 2 ** this.#failures);
     this.#failures += 1;
-    const own = (longest / 2) * (1 + this.#random());
-    return asked === null ? own : Math.max(own, asked);
+    return Math.max((longest / 2) * (1 + this.random()), asked);
   }
 
   /** Begin anew, since something got through. */
@@ -41,18 +36,17 @@ export class Backoff {
  * @param {AbortSignal} signal rejects the wait with its reason
  * @returns {Promise<void>}
  */
-export function rest(seconds, signal) {
-  return new Promise((resolve, reject) => {
+export const rest = (seconds, signal) =>
+  new Promise((resolve, reject) => {
     const done = new AbortController();
-    const once = { signal: done.signal };
     const awake = () => {
       clearTimeout(timer);
       done.abort();
       signal.aborted ? reject(signal.reason) : resolve();
     };
     const timer = setTimeout(awake, signal.aborted ? 0 : seconds * 1000);
-    globalThis.addEventListener("online", awake, once);
-    globalThis.addEventListener("visibilitychange", awake, once);
+    const once = { signal: done.signal };
+    addEventListener("online", awake, once);
+    addEventListener("visibilitychange", awake, once);
     signal.addEventListener("abort", awake, once);
   });
-}

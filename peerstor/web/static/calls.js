@@ -1,31 +1,27 @@
-import { CALLS, place, words } from "./endpoint.js";
-import { answered, t } from "./texts.js";
-import { wayOutOf } from "./words.js";
+import { BASE } from "./base.js";
+import { send as overHttp } from "./transport.js";
 
-/** @import { Answer, Send } from "./transport.js" */
+/** @import { Question, Send } from "./transport.js" */
 
-/** Seconds of silence after which a call counts as lost. Storing a large file waits for the disk. */
-const SILENCE = 60;
-const SILENCE_WHILE_STORING = 600;
+/** Seconds of silence after which storing counts as lost: a large file waits for the disk. */
+const STORING = 600;
 
-/** The server said no. */
-export class Refusal extends Error {
-  /** @param {Answer} answer */
-  constructor({ status, retryAfter, told: { message, error, offset, age } }) {
-    const said =
-      typeof message === "string" ? answered(message) : t("The server answered with status {status}.", { status });
-    super(`${said} ${wayOutOf(String(error))}`.trim());
-    /** The server's words alone. */
-    this.said = said;
-    this.status = status;
-    this.retryAfter = retryAfter;
-    /** Machine-readable reason; empty where a proxy answered. */
-    this.code = String(error ?? "");
-    /** Where the upload is, bytes. */
-    this.offset = typeof offset === "number" ? offset : null;
-    /** How long ago the other upload was begun, seconds. */
-    this.age = typeof age === "number" ? age : null;
+/** The address of the share whose page this is; nothing on pages of the storage itself. */
+const share = globalThis.document?.getElementById("uploads")?.dataset.share;
+
+/** What the addresses of the upload API's calls begin with. */
+const CALLS = share ? `${share}/upload/` : `${BASE}/api/upload/`;
+
+/** Name a folder in a call; a share has only one. @param {string} folder percent-encoded as in links */
+const place = (folder) => (share ? "" : `dir=${folder}&`);
+
+/** Give what somebody writes beside the files that they send through a share, as the end of a call does. */
+function words() {
+  if (!share) {
+    return "";
   }
+  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#sender, #note"));
+  return `&${new URLSearchParams(Array.from(fields, ({ name, value }) => [name, value.trim()]))}`;
 }
 
 /**
@@ -38,91 +34,54 @@ export class Refusal extends Error {
 
 /** @typedef {Identity & { session: string }} Stated random, so that a client takes its own older connection over */
 
-/** @typedef {{ offset: number, maxChunk: number | null }} Standing bytes that have arrived, and that fit into a request */
+/** @typedef {{ offset: number, maxChunk?: number }} Standing bytes that have arrived, and that fit into a request */
 
-/** @typedef {{ path: string, href: string }} Stored where the file stands now; no href where it can't be seen */
+/** @typedef {{ path: string, href: string | null }} Stored where the file stands now; no href where it can't be seen */
 
-/** The four calls of the upload API for one file. Each states size and fingerprint, so that two files never mix. */
-export class Calls {
-  /** What is to become of the file where its name is taken: `rename`, `replace` or `refuse`. */
-  conflict = "rename";
-  #query;
-  #send;
+/** @typedef {ReturnType<typeof callsFor>} Calls */
 
-  /**
-   * @param {Stated} stated
-   * @param {Send} send
-   */
-  constructor({ folder, name, size, fingerprint, session }, send) {
-    this.#query = `${place(folder)}${new URLSearchParams({ name, size: String(size), fingerprint, session })}`;
-    this.#send = send;
-  }
+/**
+ * Give the four calls of the upload API for one file. Each states size and fingerprint, so that two files never mix; each
+ * throws a `Refusal`, or the reason of its signal.
+ *
+ * @param {Stated} stated
+ * @param {Send} send
+ */
+export function callsFor({ folder, name, size, fingerprint, session }, send = overHttp) {
+  const query = `${place(folder)}${new URLSearchParams({ name, size: String(size), fingerprint, session })}`;
+  /** @param {string} call @param {Omit<Question, "url">} rest @param {string} more parameters */
+  const ask = (call, rest, more = "") => send({ url: `${CALLS}${call}?${query}${more}`, ...rest });
 
-  /**
-   * Ask how many bytes have arrived.
-   *
-   * @param {AbortSignal} signal
-   * @returns {Promise<Standing>}
-   * @throws {Refusal | ConnectionLost}
-   */
-  async offset(signal) {
-    const { offset, maxChunk } = await this.#call("GET", "offset", { signal });
-    return { offset: Number(offset), maxChunk: typeof maxChunk === "number" ? maxChunk : null };
-  }
+  const calls = {
+    /** What is to become of the file where its name is taken: `rename`, `replace` or `refuse`. */
+    conflict: "rename",
 
-  /**
-   * Send the next bytes.
-   *
-   * @param {number} offset where they begin
-   * @param {ArrayBuffer} body
-   * @param {AbortSignal} signal
-   * @param {(bytes: number) => void} onProgress told how many of them have left
-   * @returns {Promise<number>} how many bytes of the file have arrived now
-   * @throws {Refusal | ConnectionLost}
-   */
-  async chunk(offset, body, signal, onProgress) {
-    const { nextOffset } = await this.#call("POST", `chunk?offset=${offset}`, { signal, body, onProgress });
-    return Number(nextOffset);
-  }
+    /** Ask how many bytes have arrived. @param {AbortSignal} [signal] */
+    offset: (signal) => /** @type {Promise<Standing>} */ (ask("offset", { method: "GET", signal })),
 
-  /**
-   * Have the file stored under its name. A repeat gives the same answer and stores nothing again.
-   *
-   * @param {AbortSignal} signal
-   * @returns {Promise<Stored>}
-   * @throws {Refusal | ConnectionLost}
-   */
-  async complete(signal) {
-    const { path, href } = await this.#call("POST", `complete?conflict=${this.conflict}${words()}`, {
-      signal,
-      silence: SILENCE_WHILE_STORING,
-    });
-    return { path: String(path), href: String(href ?? "") };
-  }
+    /**
+     * Send the next bytes.
+     *
+     * @param {number} offset where they begin
+     * @param {ArrayBuffer} body
+     * @param {AbortSignal} signal
+     * @param {(bytes: number) => void} onProgress told how many of them have left
+     * @returns {Promise<{ nextOffset: number }>} how many bytes of the file have arrived now
+     */
+    chunk: (offset, body, signal, onProgress) =>
+      /** @type {Promise<any>} */ (ask("chunk", { body, signal, onProgress }, `&offset=${offset}`)),
 
-  /**
-   * Drop what has arrived.
-   *
-   * @param {AbortSignal} signal
-   * @returns {Promise<void>}
-   * @throws {Refusal | ConnectionLost}
-   */
-  async abandon(signal) {
-    await this.#call("POST", "abandon", { signal });
-  }
+    /** Have the file stored under its name. A repeat gives the same answer and stores nothing again.
+     *
+     * @param {AbortSignal} signal
+     */
+    complete: (signal) =>
+      /** @type {Promise<Stored>} */ (
+        ask("complete", { signal, silence: STORING }, `&conflict=${calls.conflict}${words()}`)
+      ),
 
-  /**
-   * @param {"GET" | "POST"} method
-   * @param {string} call
-   * @param {{ signal: AbortSignal, silence?: number, body?: ArrayBuffer, onProgress?: (bytes: number) => void }} rest
-   * @returns {Promise<Record<string, unknown>>}
-   */
-  async #call(method, call, { silence = SILENCE, ...rest }) {
-    const url = `${CALLS}${call}${call.includes("?") ? "&" : "?"}${this.#query}`;
-    const answer = await this.#send({ method, url, silence, ...rest });
-    if (answer.status !== 200) {
-      throw new Refusal(answer);
-    }
-    return answer.told;
-  }
+    /** Drop what has arrived. @param {AbortSignal} [signal] */
+    abandon: (signal) => ask("abandon", { signal }),
+  };
+  return calls;
 }

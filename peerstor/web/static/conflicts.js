@@ -6,43 +6,43 @@ import { filesInWords, visible } from "./words.js";
 
 /** @typedef {"refuse" | "rename" | "replace"} Conflict what the server is to do where the name is taken */
 
-/**
- * @typedef {{ answer: string }} Lot what was chosen at one time, and what becomes of those of it whose names are taken:
- *   `rename`, `replace` or `skip`; empty while unasked
- */
+/** @typedef {"rename" | "replace" | "skip"} Answer what becomes of files whose names are taken */
+
+/** @typedef {{ answer?: Answer }} Lot what was chosen at one time, and what was answered for those of it, once it was */
 
 /**
  * Give a function that asks once, for all together, what is to become of files whose names are taken.
  *
- * @param {(upload: Upload, answer: string) => void} settle told for each
  * @returns {(upload: Upload) => void}
  */
-export function conflicts(settle) {
-  const asked = /** @type {Set<Upload>} */ (new Set());
+export function conflicts() {
   const dialog = find(document, "#taken", HTMLDialogElement);
-  dialog.addEventListener("close", () => {
-    const all = [...asked];
-    asked.clear();
+  let asked = /** @type {Upload[]} */ ([]);
+  dialog.onclose = () => {
+    const answer = /** @type {Answer} */ (dialog.returnValue || "skip"); // Escape loses nothing that is there
+    const all = asked;
+    asked = [];
     for (const upload of all) {
-      upload.lot.answer = dialog.returnValue;
-      settle(upload, dialog.returnValue);
+      upload.lot.answer = answer;
+      upload.settle(answer);
     }
-    if (dialog.returnValue === "skip") {
+    if (answer === "skip") {
       announce(t("{files} skipped.", { files: filesInWords(all.length) }));
     }
-  });
+  };
   return (upload) => {
-    if (upload.lot.answer) {
-      settle(upload, upload.lot.answer);
+    const { answer } = upload.lot;
+    if (answer) {
+      upload.settle(answer);
       return;
     }
-    asked.add(upload);
+    const count = asked.push(upload);
     find(dialog, "h2").textContent =
-      asked.size === 1
+      count === 1
         ? t("“{name}” is there already.", { name: visible(upload.label) })
-        : t("{files} are there already.", { files: filesInWords(asked.size) });
+        : t("{files} are there already.", { files: filesInWords(count) });
     if (!dialog.open) {
-      dialog.returnValue = "skip"; // so that Escape loses nothing that is there
+      dialog.returnValue = "";
       dialog.showModal();
     }
   };

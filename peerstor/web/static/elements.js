@@ -63,19 +63,3 @@ export function setText(element, text) {
     element.textContent = text;
   }
 }
-
-/**
- * Show those buttons whose orders make sense, and keep the focus among them.
- *
- * @param {HTMLElement} element
- * @param {string[]} orders
- */
-export function showButtons(element, orders) {
-  const held = element.contains(document.activeElement);
-  for (const button of element.querySelectorAll("button")) {
-    button.hidden = !orders.includes(button.dataset.order ?? "");
-  }
-  if (held && !element.contains(document.activeElement)) {
-    /** @type {HTMLElement | null} */ (element.querySelector("button:not([hidden])"))?.focus();
-  }
-}

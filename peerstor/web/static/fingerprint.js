@@ -24,9 +24,6 @@ export async function fingerprintOf(file) {
  * @returns {string} eight hex digits
  */
 function fnv1a(bytes, seed) {
-  let hash = seed;
-  for (const byte of bytes) {
-    hash = Math.imul(hash ^ byte, 0x01000193);
-  }
+  const hash = bytes.reduce((before, byte) => Math.imul(before ^ byte, 0x01000193), seed);
   return (hash >>> 0).toString(16).padStart(8, "0");
 }

@@ -1,9 +1,7 @@
-import { call } from "./actions.js";
-import { NEVER } from "./backoff.js";
 import { BASE } from "./base.js";
-import { Refusal } from "./calls.js";
 import { listing } from "./listing.js";
 import { insist } from "./resumable.js";
+import { send } from "./transport.js";
 
 /** Which names are taken in the folders that uploads go to. @type {Map<string, Promise<Set<string>>>} */
 const known = new Map();
@@ -28,7 +26,7 @@ export function encoded(path) {
  * @param {string} base the page's folder, percent-encoded
  * @param {string} folder the same or one below
  * @returns {Promise<Set<string>>} the names that are taken in it, as far as they are known
- * @throws {Refusal}
+ * @throws {import("./transport.js").Refusal}
  */
 export function namesIn(base, folder) {
   const names = known.get(folder) ?? (folder === base ? listed() : made(base, folder));
@@ -48,18 +46,18 @@ async function made(base, folder) {
   const names = /** @type {Set<string>} */ (new Set());
   if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
     try {
-      await insist(() => call("folder", `path=${folder}`), NEVER);
+      await insist(() => send({ url: `${BASE}/api/folder?path=${folder}` }));
       return names;
-    } catch (error) {
-      if (!(error instanceof Refusal && error.code === "exists")) {
+    } catch (/** @type {any} */ error) {
+      if (error.code !== "exists") {
         throw error;
       }
     }
   }
   for (let cursor = ""; cursor !== null; ) {
-    const address = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
-    const answer = await fetch(address, { headers: { Accept: "application/json" } });
-    const { entries = [], next = null } = answer.ok ? await answer.json() : {};
+    const url = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
+    const none = { entries: [], next: null }; // the server says no
+    const { entries, next } = await insist(() => send({ method: "GET", url })).catch(() => none);
     for (const entry of entries) {
       names.add(entry.name);
     }

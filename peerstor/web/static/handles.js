@@ -11,13 +11,11 @@ import { BASE } from "./base.js";
 export const keep = (folder, handle) => ask((store) => store.put(handle, [folder, handle.name]));
 
 /** Give those of a folder. @param {string} folder @returns {Promise<Handle[]>} */
-export const kept = async (folder) => (await ask((store) => store.getAll(all(folder)))) ?? [];
+export const kept = async (folder) =>
+  (await ask((store) => store.getAll(IDBKeyRange.bound([folder], [folder, []])))) ?? [];
 
-/** Forget one, or all of a folder. @param {string} folder @param {string} [name] */
-export const drop = (folder, name) => ask((store) => store.delete(name ? [folder, name] : all(folder)));
-
-/** @param {string} folder */
-const all = (folder) => IDBKeyRange.bound([folder], [folder, []]);
+/** Forget one. @param {string} folder @param {string} name */
+export const drop = (folder, name) => ask((store) => store.delete([folder, name]));
 
 /** Do something with the store; nothing where the browser has none. @param {(store: IDBObjectStore) => IDBRequest} deed */
 async function ask(deed) {
@@ -34,9 +32,8 @@ async function ask(deed) {
 }
 
 /** @template Given @param {IDBRequest<Given>} request @returns {Promise<Given>} */
-function result(request) {
-  return new Promise((resolve, reject) => {
+const result = (request) =>
+  new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = reject;
   });
-}

@@ -9,66 +9,78 @@ const SHARES = `${BASE}/-/s/`;
 /** Milliseconds after which the server has dropped an unfinished upload, as it is set by default. */
 const KEPT = 7 * 24 * 3600 * 1000;
 
-/** @import { Identity } from "./calls.js" */
+/** @import { Identity, Stated } from "./calls.js" */
 
 /**
- * @typedef {Identity & { session: string, sent: number, touched: number }} Remembered bytes sent; milliseconds since
- *   the epoch
+ * @typedef {Stated & { sent: number, touched: number }} Remembered bytes sent; milliseconds since the epoch
  */
 
 /** @typedef {ReturnType<typeof memoryIn>} Memory */
 
+/** Give what tells one file from all others. @param {Identity} identity */
+export const keyOf = ({ folder, name, fingerprint }) => PREFIX + JSON.stringify([folder, name, fingerprint]);
+
 /**
- * Give what remembers unfinished uploads past a reload. Where the browser keeps nothing, nothing is remembered.
+ * Give what remembers unfinished uploads past a reload, as far as the browser keeps anything.
  *
- * @param {Storage | null} storage
+ * @param {Storage | Record<string, string>} storage
  */
 export function memoryIn(storage) {
-  /** @param {Identity} identity */
-  const known = (identity) => within(identity.folder).find((known) => keyOf(known) === keyOf(identity));
-
-  /** @param {Identity} identity @param {string} session @param {number} sent bytes */
-  function remember(identity, session, sent) {
-    const { size } = identity;
+  /** Give what is kept by a key; drop it where it can't be read or has become too old. @param {string} key */
+  function read(key) {
     try {
-      storage?.setItem(keyOf(identity), JSON.stringify({ size, session, sent, touched: Date.now() }));
-    } catch {
-      // full: the upload itself doesn't need it
-    }
-  }
-
-  /**
-   * List what is unfinished in a folder and below (but not in shares of it), and drop what has become too old.
-   *
-   * @param {string} folder
-   * @returns {Remembered[]}
-   */
-  function within(folder) {
-    const keys = Array.from({ length: storage?.length ?? 0 }, (_, index) => storage?.key(index) ?? "");
-    const found = [];
-    for (const key of keys.filter((name) => name.startsWith(PREFIX))) {
-      const known = parse(key, storage?.getItem(key) ?? "");
-      if (known === null || known.touched < Date.now() - KEPT) {
-        storage?.removeItem(key);
-      } else if (known.folder === folder || (known.folder.startsWith(folder) && !known.folder.includes(SHARES))) {
-        found.push(known);
+      const [folder, name, fingerprint] = JSON.parse(key.slice(PREFIX.length));
+      const known = /** @type {Remembered} */ ({ folder, name, fingerprint, ...JSON.parse(storage[key]) });
+      const { size, session, sent, touched } = known;
+      if (
+        [size, sent, touched].every(Number.isFinite) &&
+        [folder, name, fingerprint, session].every((text) => typeof text === "string") &&
+        touched > Date.now() - KEPT
+      ) {
+        return known;
       }
+    } catch {
+      // the same as too old
     }
-    return found.sort((a, b) => a.touched - b.touched);
+    delete storage[key];
+    return undefined;
   }
 
   return {
-    remember,
-    /** @param {Identity} identity */
-    forget: (identity) => storage?.removeItem(keyOf(identity)),
-    /** Give how many bytes were sent; 0 where nothing is known. @param {Identity} identity */
-    sent: (identity) => known(identity)?.sent ?? 0,
-    /** Give the session of an earlier visit, so that the server takes this one for the same client; else a new one.
+    /**
+     * Give the bytes sent on an earlier visit and its session, so that the server takes this one for the same client;
+     * a new one of 128 random bits where nothing is known: `crypto.randomUUID` is absent on plain HTTP beyond loopback.
      *
      * @param {Identity} identity
      */
-    session: (identity) => known(identity)?.session ?? randomText(),
-    in: within,
+    of: (identity) =>
+      read(keyOf(identity)) ?? { sent: 0, session: crypto.getRandomValues(new Uint32Array(4)).join("-") },
+
+    /** @param {Stated} stated @param {number} sent bytes */
+    remember(stated, sent) {
+      const { size, session } = stated;
+      try {
+        storage[keyOf(stated)] = JSON.stringify({ size, session, sent, touched: Date.now() });
+      } catch {
+        // full: the upload itself doesn't need it
+      }
+    },
+
+    /** @param {Identity} identity */
+    forget(identity) {
+      delete storage[keyOf(identity)];
+    },
+
+    /**
+     * List what is unfinished in a folder and below (but not in shares of it), the oldest first.
+     *
+     * @param {string} top
+     */
+    in: (top) =>
+      Object.keys(storage)
+        .flatMap((key) => (key.startsWith(PREFIX) && read(key)) || [])
+        .filter(({ folder }) => folder === top || (folder.startsWith(top) && !folder.includes(SHARES)))
+        .sort((a, b) => a.touched - b.touched),
   };
 }
 
@@ -76,34 +88,6 @@ export function memoryIn(storage) {
 export function storage() {
   try {
     return globalThis.localStorage;
-  } catch {
-    return null;
-  }
-}
-
-/** 128 random bits in hex; `crypto.randomUUID` is absent on plain HTTP beyond loopback. */
-function randomText() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** @param {Identity} identity */
-function keyOf({ folder, name, fingerprint }) {
-  return PREFIX + JSON.stringify([folder, name, fingerprint]);
-}
-
-/**
- * @param {string} key
- * @param {string} value
- * @returns {Remembered | null}
- */
-function parse(key, value) {
-  try {
-    const [folder, name, fingerprint] = JSON.parse(key.slice(PREFIX.length));
-    const { size, session, sent, touched } = JSON.parse(value);
-    const numbers = [size, sent, touched].every(Number.isFinite);
-    const texts = [folder, name, fingerprint, session].every((text) => typeof text === "string");
-    return numbers && texts ? { folder, name, fingerprint, size, session, sent, touched } : null;
   } catch {
     return null;
   }

@@ -4,7 +4,7 @@ import { t } from "./texts.js";
 /**
  * @typedef {object} Found
  * @property {string} path of the folder that it lies in, below what was chosen; empty, or with a `/` at its end
- * @property {File | null} file null for the folder itself
+ * @property {File | null} [file] none for the folder itself
  */
 
 /** @typedef {AsyncIterable<Found> | Iterable<Found>} Source */
@@ -19,20 +19,19 @@ const OVER = 800;
  * @param {(handle: FileSystemHandle) => void} keep told of what can be read again after a reload
  */
 export function takeFiles(take, keep) {
-  for (const input of document.querySelectorAll("input[data-choose]")) {
-    const chooser = /** @type {HTMLInputElement} */ (input);
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const choosers = document.querySelectorAll("input[data-choose]");
+  for (const chooser of choosers) {
     find(document, `#${chooser.dataset.choose}`).onclick = () => chooser.click();
     chooser.onchange = () => {
-      take(chosen([...(chooser.files ?? [])]));
+      take(chosen(chooser));
       chooser.value = ""; // so that the same file may be chosen again
     };
   }
   const { classList } = document.body;
-  const brings = (/** @type {Event} */ { target }, /** @type {DataTransfer | null} */ transfer) =>
-    transfer?.types.includes("Files") && !(target instanceof HTMLInputElement);
   let timer = 0;
   addEventListener("dragover", (event) => {
-    if (brings(event, event.dataTransfer)) {
+    if (brought(event, event.dataTransfer)) {
       event.preventDefault();
       classList.add("dropping");
       clearTimeout(timer);
@@ -40,31 +39,38 @@ export function takeFiles(take, keep) {
     }
   });
   addEventListener("drop", (event) => {
-    const { dataTransfer } = event;
+    const transfer = brought(event, event.dataTransfer);
     classList.remove("dropping");
-    if (dataTransfer && brings(event, dataTransfer)) {
+    if (transfer) {
       event.preventDefault();
-      take(brought(dataTransfer, keep));
+      take(opened(transfer, keep));
     }
   });
   addEventListener("paste", (event) => {
-    const { clipboardData } = event;
-    if (clipboardData && brings(event, clipboardData)) {
-      take(picture(clipboardData) ?? brought(clipboardData, keep));
+    const transfer = brought(event, event.clipboardData);
+    if (transfer) {
+      take(picture(transfer) ?? opened(transfer, keep));
     }
   });
 }
 
-/** Give files as an input has them, in their folders. @param {File[]} files @returns {Source} */
-function chosen(files) {
-  return files.map((file) => ({ file, path: file.webkitRelativePath.replace(/[^/]*$/, "") }));
-}
+/** Give what comes with an event, where that are files and nothing else takes them.
+ *
+ * @param {Event} event
+ * @param {DataTransfer | null} transfer
+ */
+const brought = ({ target }, transfer) =>
+  transfer?.types.includes("Files") && !(target instanceof HTMLInputElement) ? transfer : null;
+
+/** Give files as an input has them, in their folders. @param {{ files: FileList | null }} chooser @returns {Source} */
+const chosen = ({ files }) =>
+  Array.from(files ?? [], (file) => ({ file, path: file.webkitRelativePath.replace(/[^/]*$/, "") }));
 
 /** Give a picture a name: browsers call every one that is pasted the same. @param {DataTransfer} transfer */
 function picture({ files: [file, more] }) {
   const at = new Date().toLocaleString("sv").replaceAll(":", ".");
   return file?.name === "image.png" && !more
-    ? chosen([new File([file], `${t("Pasted {at}", { at })}.png`, file)])
+    ? [{ file: new File([file], `${t("Pasted {at}", { at })}.png`, file), path: "" }]
     : null;
 }
 
@@ -72,69 +78,59 @@ function picture({ files: [file, more] }) {
  * @param {DataTransfer} transfer
  * @param {(handle: FileSystemHandle) => void} keep
  */
-function brought({ items, files }, keep) {
-  const those = [...items].filter(({ kind }) => kind === "file");
-  for (const item of those) {
+function opened(transfer, keep) {
+  const items = [...transfer.items].filter(({ kind }) => kind === "file");
+  for (const item of items) {
     // Only Chromium has these, and only over HTTPS or on the machine itself.
     /** @type {any} */ (item).getAsFileSystemHandle?.().then(
       (/** @type {FileSystemHandle?} */ handle) => handle && keep(handle),
       () => {},
     );
   }
-  const entries = those.flatMap((item) => item.webkitGetAsEntry?.() ?? []);
-  return entries.length ? each(entries, "") : chosen([...files]);
+  const entries = items.flatMap((item) => item.webkitGetAsEntry?.() ?? []);
+  return entries.length ? walkAll(entries) : chosen(transfer);
 }
 
-/**
- * Read folders to their ends.
- *
- * @param {FileSystemEntry[]} entries
- * @param {string} path
- * @returns {AsyncIterable<Found>}
- */
-async function* each(entries, path) {
+/** @param {FileSystemEntry[]} entries @returns {AsyncIterable<Found>} */
+async function* walkAll(entries) {
   for (const entry of entries) {
-    try {
-      if (entry.isFile) {
-        yield { path, file: await got((yes, no) => /** @type {FileSystemFileEntry} */ (entry).file(yes, no)) };
-      } else {
-        const within = `${path}${entry.name}/`;
-        yield { path: within, file: null };
-        const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
-        let some = /** @type {FileSystemEntry[]} */ ([]);
-        do {
-          // Browsers give a hundred or so at a time, and none at the end.
-          some = await got((yes, no) => reader.readEntries(yes, no));
-          yield* each(some, within);
-        } while (some.length);
-      }
-    } catch {
-      yield { path, file: unreadable(entry.name) };
-    }
+    yield* walk(entry);
   }
 }
 
 /**
- * Read what lies behind a handle.
+ * Read what lies behind an entry or a handle, folders to their ends.
  *
- * @param {FileSystemHandle} handle
+ * @param {any} found a FileSystemEntry or FileSystemHandle
  * @param {string} [path]
  * @returns {AsyncIterable<Found>}
  */
-export async function* behind(handle, path = "") {
+export async function* walk(found, path = "") {
+  const { name, kind, isFile } = found;
   try {
-    if (handle instanceof FileSystemFileHandle) {
-      yield { path, file: await handle.getFile() };
-    } else if (handle instanceof FileSystemDirectoryHandle) {
-      const within = `${path}${handle.name}/`;
-      yield { path: within, file: null };
-      for await (const inner of handle.values()) {
-        yield* behind(inner, within);
+    if (isFile) {
+      yield { path, file: await got((yes, no) => found.file(yes, no)) };
+    } else if (kind === "file") {
+      yield { path, file: await found.getFile() };
+    } else {
+      const within = `${path}${name}/`;
+      yield { path: within };
+      for await (const inner of kind ? found.values() : entriesOf(found.createReader())) {
+        yield* walk(inner, within);
       }
     }
   } catch {
-    yield { path, file: unreadable(handle.name) };
+    yield { path, file: unreadable(name) };
   }
+}
+
+/** Browsers give a hundred or so at a time, and none at the end. @param {FileSystemDirectoryReader} reader */
+async function* entriesOf(reader) {
+  let some = /** @type {FileSystemEntry[]} */ ([]);
+  do {
+    some = await got((yes, no) => reader.readEntries(yes, no));
+    yield* some;
+  } while (some.length);
 }
 
 /** @template Given @param {(yes: (given: Given) => void, no: () => void) => void} ask @returns {Promise<Given>} */

@@ -1,6 +1,6 @@
-import { obey } from "./card.js";
-import { announce, find, setText, showButtons } from "./elements.js";
-import { Progress } from "./progress.js";
+import { announce, setText } from "./elements.js";
+import { frame } from "./frame.js";
+import { measure } from "./progress.js";
 import { flowInWords } from "./standing.js";
 import { milestones } from "./tally.js";
 import { t } from "./texts.js";
@@ -12,14 +12,14 @@ import { filesInWords } from "./words.js";
  * Give a function that shows all uploads together: on the page where they are several, in its title, and aloud.
  *
  * @param {HTMLElement} element
- * @param {(order: string) => void} order
+ * @param {(order: string, states: string[]) => void} order
  * @returns {(now: Tally) => void}
  */
 export function summary(element, order) {
   const { title } = document;
-  const progress = new Progress();
+  const { name, bar, words, offer } = frame(element, order);
+  const progress = measure();
   const milestone = milestones();
-  obey(element, order);
   return (now) => {
     const { files, done, moving, paused, failed, waiting, sent, size, percent } = now;
     if (!moving || waiting) {
@@ -28,22 +28,21 @@ export function summary(element, order) {
     progress.note(sent);
     document.title = moving ? `${percent} % · ${title}` : title;
     element.hidden = files < 2;
-    find(element, "progress", HTMLProgressElement).value = percent / 100;
-    const far = t("{some} of {all}", { some: done, all: filesInWords(files) });
-    setText(find(element, ".upload-name"), far);
-    const words = [
+    bar.value = percent / 100;
+    setText(name, t("{some} of {all}", { some: done, all: filesInWords(files) }));
+    const parts = [
       `${percent} %`,
-      ...flowInWords(sent, size, progress),
+      ...flowInWords(sent, size, progress.speed),
       paused && t("{n} paused", { n: paused }),
       failed.length && t("{n} not uploaded", { n: failed.length }),
       waiting?.message,
     ];
-    setText(find(element, ".upload-words"), words.filter(Boolean).join(" · "));
-    showButtons(element, [
-      moving ? "pause" : paused ? "resume" : "",
-      failed.some(({ state }) => state === "stopped") ? "retry" : "",
-      files > done ? "cancel" : "close",
-    ]);
+    setText(words, parts.filter(Boolean).join(" · "));
+    offer(
+      moving ? "moving" : paused ? "paused" : "",
+      files > done ? "unfinished" : "done",
+      failed.some(({ state }) => state === "stopped") ? "stopped" : "",
+    );
     const said = milestone(now);
     if (said) {
       announce(said);

@@ -1,27 +1,26 @@
-import { inWords } from "./standing.js";
 import { t } from "./texts.js";
 import { filesInWords, percent, visible } from "./words.js";
 
 /** @import { State, Upload } from "./upload.js" */
 
 /** States in which an upload is on its way by itself. */
-export const MOVING = new Set(/** @type {State[]} */ (["queued", "reading", "sending", "waiting", "finishing"]));
+export const MOVING = /** @type {State[]} */ (["queued", "reading", "sending", "waiting", "finishing"]);
 
 /** States in which it is not stored, and will not be by itself. */
-export const FAILED = new Set(/** @type {State[]} */ (["stopped", "asking", "taken"]));
+export const FAILED = /** @type {State[]} */ (["stopped", "asking", "taken"]);
 
 /** Percentages of all uploads together at which assistive technology says how far they are: not too often. */
 const MARKS = [25, 50, 75];
 
 /** @typedef {ReturnType<typeof tally>} Tally */
 
-/** Tell how far all uploads together are. @param {Upload[]} all */
-export function tally(all) {
+/** Tell how far all uploads together are. @param {Iterable<Upload>} uploads */
+export function tally(uploads) {
+  const all = [...uploads];
   const those = (/** @type {State[]} */ ...states) => all.filter(({ state }) => states.includes(state));
   const sum = (/** @type {(upload: Upload) => number} */ of) => all.reduce((total, each) => total + of(each), 0);
   const done = those("done").length;
-  const flowing = those("sending", "finishing").length;
-  const [waiting] = flowing ? [] : those("waiting");
+  const [waiting] = those("sending", "finishing").length ? [] : those("waiting");
   const size = sum((each) => each.size);
   const sent = sum((each) => each.sent);
   return {
@@ -44,11 +43,12 @@ export function milestones() {
   let [moved, failures, waited, reached] = [0, 0, false, 0];
   return (/** @type {Tally} */ { files, done, moving, failed, waiting, percent: now }) => {
     const mark = moving ? (MARKS.findLast((each) => now >= each) ?? 0) : 0;
-    const [last] = failed.slice(-1);
+    const last = failed.at(-1);
+    const others = failed.length - failures - 1;
     const said = [];
-    if (last && failed.length > failures) {
-      const others = failed.length - failures - 1;
-      const values = { name: visible(last.label), why: inWords(last), files: filesInWords(others) };
+    const share = { mark, files: filesInWords(files) };
+    if (last && others >= 0) {
+      const values = { name: visible(last.label), why: last.message, files: filesInWords(others) };
       said.push(
         others
           ? t("Not uploaded: {name} (and {files} more). {why}", values)
@@ -59,9 +59,9 @@ export function milestones() {
       said.push(waiting.message);
     }
     if (moving && !moved) {
-      said.push(t("Uploading {files}.", { files: filesInWords(files) }));
+      said.push(t("Uploading {files}.", share));
     } else if (mark > reached) {
-      said.push(t("{mark} % of {files} uploaded.", { mark, files: filesInWords(files) }));
+      said.push(t("{mark} % of {files} uploaded.", share));
     } else if (moved && !moving && done) {
       said.push(t("{files} uploaded.", { files: filesInWords(done) }));
     }

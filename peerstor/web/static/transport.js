@@ -1,41 +1,67 @@
+import { NEVER } from "./backoff.js";
 import { state } from "./state.js";
-import { t } from "./texts.js";
+import { answered, t } from "./texts.js";
 
 /**
  * @typedef {object} Question
- * @property {"GET" | "POST"} method
+ * @property {"GET" | "POST"} [method]
  * @property {string} url
- * @property {AbortSignal} signal
- * @property {number} silence seconds without any progress after which the connection counts as lost
+ * @property {AbortSignal} [signal]
+ * @property {number} [silence] seconds without any progress after which the connection counts as lost
  * @property {ArrayBuffer} [body]
  * @property {(bytes: number) => void} [onProgress] told how many bytes of the body have left
  */
 
-/**
- * @typedef {object} Answer
- * @property {number} status
- * @property {number | null} retryAfter seconds
- * @property {Record<string, unknown>} told the JSON; empty where the answer was none
- */
+/** @typedef {Record<string, any>} Told the JSON of an answer */
 
-/** @typedef {(question: Question) => Promise<Answer>} Send */
+/** @typedef {(question: Question) => Promise<Told>} Send */
 
-/** No answer came: the network or the server is away. */
-export class ConnectionLost extends Error {}
+/** A call came to nothing: the server said no, or, with a status of 0, the network or the server is away. */
+export class Refusal extends Error {
+  /**
+   * @param {number} status
+   * @param {Told} [told] empty where a proxy answered
+   * @param {number} [retryAfter] seconds that the server asked for
+   */
+  constructor(status, { message, error = "", offset, age } = {}, retryAfter = 0) {
+    const said =
+      typeof message === "string"
+        ? answered(message)
+        : status
+          ? t("The server answered with status {status}.", { status })
+          : navigator.onLine
+            ? t("The server doesn’t answer. Try again.")
+            : t("You are offline. Try again later.");
+    /** What to do about it, where that isn't plain. @type {Record<string, string>} */
+    const ways = {
+      login_needed: t("Do so in another tab, then try again here."),
+      bad_name: t("Use up to 255 bytes, and no “/”."),
+      no_space: t("Empty the trash, or ask the server’s owner for room."),
+    };
+    super(`${said} ${ways[error] ?? ""}`.trim());
+    /** The server's words alone. */
+    this.said = said;
+    this.status = status;
+    this.retryAfter = retryAfter;
+    /** Machine-readable reason. @type {string} */
+    this.code = error;
+    /** Where the upload is, bytes. @type {number | undefined} */
+    this.offset = offset;
+    /** How long ago the other upload was begun, seconds. @type {number | undefined} */
+    this.age = age;
+  }
+}
 
 /**
  * Send a request and wait for its answer. XMLHttpRequest, since fetch doesn't tell how far a body has got.
  *
  * @type {Send}
- * @throws {ConnectionLost} no answer came
+ * @throws {Refusal}
  * @throws the reason of the signal, once that is aborted
  */
-export function send({ method, url, signal, silence, body, onProgress }) {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-      return;
-    }
+export const send = ({ method = "POST", url, signal = NEVER, silence = 60, body, onProgress }) =>
+  new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
     let timer = 0;
@@ -44,6 +70,7 @@ export function send({ method, url, signal, silence, body, onProgress }) {
       timer = window.setTimeout(stop, silence * 1000);
     };
     listen();
+    signal.addEventListener("abort", stop);
 
     request.upload.onprogress = ({ loaded }) => {
       listen();
@@ -52,52 +79,23 @@ export function send({ method, url, signal, silence, body, onProgress }) {
     request.onloadend = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
-      if (signal.aborted) {
-        reject(signal.reason);
-      } else if (request.status === 0) {
-        const away = navigator.onLine
-          ? t("The server doesn’t answer. Try again.")
-          : t("You are offline. Try again later.");
-        reject(new ConnectionLost(away));
+      const { status, response } = request; // no response: none came, or a proxy's page
+      if (response?.error === "login_needed") {
+        state(401);
+      }
+      if (response && status < 300) {
+        resolve(response);
       } else {
-        const told = objectOf(request.responseText);
-        if (told.error === "login_needed") {
-          state(401);
-        }
-        const retryAfter = secondsOf(request.getResponseHeader("Retry-After"));
-        resolve({ status: request.status, retryAfter, told });
+        const wait = secondsOf(request.getResponseHeader("Retry-After") ?? "");
+        reject(signal.aborted ? signal.reason : new Refusal(status, response ?? {}, wait));
       }
     };
-    signal.addEventListener("abort", stop);
     request.open(method, url);
+    request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
-    request.send(body ?? null);
+    request.send(body);
   });
-}
 
-/**
- * Read Retry-After as seconds or as a date (RFC 9110, section 10.2.3).
- *
- * @param {string | null} value
- * @returns {number | null}
- */
-function secondsOf(value) {
-  if (value === null) {
-    return null;
-  }
-  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
-}
-
-/**
- * @param {string} text
- * @returns {Record<string, unknown>}
- */
-function objectOf(text) {
-  try {
-    const value = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {}; // a proxy's page
-  }
-}
+/** Read Retry-After as seconds or as a date (RFC 9110, section 10.2.3); 0 for neither. @param {string} value */
+const secondsOf = (value) =>
+  Math.max(0, Number.parseInt(value, 10) || (Date.parse(value) - Date.now()) / 1000 || 0);

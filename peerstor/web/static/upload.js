@@ -1,20 +1,40 @@
-import { NEVER } from "./backoff.js";
-import { Calls, Refusal } from "./calls.js";
+import { callsFor } from "./calls.js";
 import { fingerprintOf } from "./fingerprint.js";
-import { Progress } from "./progress.js";
-import { insist, SourceLost, transfer } from "./resumable.js";
-import { refusalInWords, waitInWords } from "./standing.js";
+import { forget as lookAnew } from "./folders.js";
+import { measure } from "./progress.js";
+import { insist, transfer } from "./resumable.js";
+import { otherInWords, stopInWords, waitInWords } from "./standing.js";
 import { t } from "./texts.js";
-import { send } from "./transport.js";
+import { percent } from "./words.js";
 
-/** @import { Identity, Stored } from "./calls.js" */
+/** @import { Calls, Stated, Stored } from "./calls.js" */
 /** @import { ChunkSize } from "./chunksize.js" */
-/** @import { Conflict, Lot } from "./conflicts.js" */
+/** @import { Answer, Conflict, Lot } from "./conflicts.js" */
 /** @import { Memory } from "./memory.js" */
+/** @import { Progress } from "./progress.js" */
+/** @import { Observer } from "./resumable.js" */
 
 /**
  * @typedef {"queued" | "reading" | "sending" | "waiting" | "finishing" | "paused" | "asking" | "taken" | "stopped"
- *   | "done" | "cancelled"} State
+ *   | "done" | "gone"} State
+ */
+
+/**
+ * @typedef {object} Upload one chosen file on its way to the server
+ * @property {string} name
+ * @property {number} size bytes
+ * @property {string} label its name, with its folder where that isn't the page's own
+ * @property {Lot} lot what it was chosen with
+ * @property {Progress} progress
+ * @property {State} state
+ * @property {number} sent bytes that have left
+ * @property {string} message what there is to say of its state, in words
+ * @property {Stored | null} stored
+ * @property {Stated | null} stated
+ * @property {() => void} begin stand in line
+ * @property {() => Promise<void>} run go as far as it gets by itself; never throws: how it ended is the state
+ * @property {(answer: Answer) => void} settle go on as somebody has said about the taken name
+ * @property {Record<string, () => void>} orders what its buttons have it do
  */
 
 /** Bytes up to which a file is sent without asking and remembering first: sending it anew is as quick. */
@@ -23,242 +43,190 @@ const SMALL = 64 * 1024;
 /** Milliseconds between two notes in the browser's storage. */
 const REMEMBER_EVERY = 500;
 
-const PAUSED = Symbol("paused");
-const CANCELLED = Symbol("cancelled");
-const TAKEN = Symbol("taken");
-
-/** One chosen file on its way to the server. */
-export class Upload {
-  /** @type {State} */
-  state = "queued";
-  /** Bytes that have left, and of those the ones that the server is known to have. */
-  sent = 0;
-  arrived = 0;
-  /** Why it waits or has stopped, in words. */
-  message = "";
-  /** Of the other upload of this name, where there is one: bytes, and seconds since it was begun. */
-  other = { offset: 0, age: /** @type {number | null} */ (null) };
-  /** @type {Stored | null} */
-  stored = null;
-  /** @type {Identity | null} */
-  identity = null;
-  progress = new Progress();
-  /** What the server is to do where the name is taken. @type {Conflict} */
-  conflict = "refuse";
-
-  #parts;
-  #controller = new AbortController();
+/**
+ * Make what uploads a file.
+ *
+ * @param {object} parts
+ * @param {File} parts.file
+ * @param {string} parts.folder path of the folder, percent-encoded as in links
+ * @param {string} parts.label
+ * @param {Lot} parts.lot
+ * @param {() => Promise<Set<string>>} parts.names has its folder be there, and gives the names taken in it
+ * @param {Memory} parts.memory
+ * @param {ChunkSize} parts.chunk how much to send at once
+ * @param {(upload: Upload) => void} parts.changed called after each change
+ * @returns {Upload}
+ */
+export function uploadOf({ file, folder, label, lot, names, memory, chunk, changed }) {
+  const { name, size } = file;
+  const progress = measure();
+  /** Bytes that the server is known to have, and whether they are of this file. */
+  let arrived = 0;
+  let owned = false;
+  /** What the server is to do where the name is taken. */
+  let conflict = /** @type {Conflict} */ ("refuse");
+  /** Whether the other upload of this name is to be thrown away first. */
+  let discards = false;
+  /** Ends the run that is under way. */
+  let controller = /** @type {AbortController | null} */ (null);
   /** What talks to the server, and what sends. */
-  #way = /** @type {{ calls: Calls, move: ReturnType<typeof transfer> } | null} */ (null);
-  #discardOther = false;
-  #remembered = 0;
-  #session = "";
-  #owned = false;
-  #running = false;
+  let way = /** @type {{ calls: Calls, move: ReturnType<typeof transfer> } | null} */ (null);
 
-  /**
-   * @param {object} parts
-   * @param {File} parts.file
-   * @param {string} parts.folder path of the folder, percent-encoded as in links
-   * @param {string} parts.label its name, with its folder where that isn't the page's own
-   * @param {Lot} parts.lot what it was chosen with
-   * @param {() => Promise<Set<string>>} parts.names has its folder be there, and gives the names taken in it
-   * @param {Memory} parts.memory
-   * @param {ChunkSize} parts.chunk how much to send at once
-   * @param {(upload: Upload) => void} parts.changed called after each change
-   */
-  constructor(parts) {
-    const { file, folder, label, lot } = parts;
-    this.#parts = parts;
-    this.name = file.name;
-    this.size = file.size;
-    this.folder = folder;
-    this.label = label;
-    this.lot = lot;
+  /** @param {State} state @param {string} message */
+  function become(state, message = "") {
+    Object.assign(upload, { state, message });
+    changed(upload);
   }
 
-  /** Go as far as it gets by itself. Never throws: how it ended is the state. */
-  async run() {
-    this.#controller = new AbortController();
-    this.#running = true;
-    this.progress.restart();
-    this.#become("reading");
-    try {
-      this.#way ??= await this.#prepared();
-      const { calls, move } = this.#way;
-      calls.conflict = this.conflict;
-      if (this.#discardOther) {
-        this.#become("sending");
-        await this.#abandon(calls, this.#controller.signal);
-        this.#discardOther = false;
-      }
-      this.stored = await move(this.#controller.signal);
-      this.#forget();
-      this.#become("done");
-      this.#running = false;
-    } catch (error) {
-      this.#running = false;
-      await this.#stopped(error);
-    }
-  }
-
-  /** Stop sending; what has arrived stays. */
-  pause() {
-    this.#end(PAUSED);
-  }
+  const begin = () => become("queued", t("Waiting for its turn"));
 
   /** Stand in line again after a pause, or after what had stopped it. */
-  again() {
-    if (this.state === "stopped") {
-      this.#way = null; // its folder may have to be made anew
+  function again() {
+    lookAnew(folder);
+    if (upload.state === "stopped") {
+      way = null; // its folder may have to be made anew
     }
-    this.#become("queued");
+    begin();
   }
 
-  /** Go on as somebody has said about the taken name. @param {string} answer `rename`, `replace` or `skip` */
-  settle(answer) {
-    if (answer === "rename" || answer === "replace") {
-      this.conflict = answer;
-      this.again();
+  /** @param {Answer} answer */
+  function settle(answer) {
+    if (answer === "skip") {
+      cancel();
     } else {
-      this.cancel();
+      conflict = answer;
+      begin();
     }
   }
 
-  /** Throw the other upload of this name away and stand in line. */
-  discardOther() {
-    this.#discardOther = true;
-    this.#become("queued");
+  /** Stop, for good or until it goes on. @param {"paused" | "gone"} why */
+  const end = (why) => (controller ? controller.abort(why) : stopped(why));
+
+  /** Have the server drop what has arrived of this file, too; another file of this name stays. */
+  const cancel = () => end("gone");
+
+  async function run() {
+    controller = new AbortController();
+    const { signal } = controller;
+    progress.restart();
+    become("reading", t("Getting ready…"));
+    try {
+      way ??= await prepared(signal);
+      const { calls, move } = way;
+      calls.conflict = conflict;
+      if (discards) {
+        become("sending");
+        await insist(calls.abandon, signal);
+        discards = false;
+      }
+      upload.stored = await move(signal);
+      forget();
+      controller = null;
+      become("done");
+    } catch (error) {
+      controller = null;
+      await stopped(error);
+    }
   }
 
-  /** Stop, and have the server drop what has arrived of this file; another file of this name stays. */
-  cancel() {
-    this.#end(CANCELLED);
-  }
-
-  /** @param {symbol} why */
-  #end(why) {
-    this.#running ? this.#controller.abort(why) : this.#stopped(why);
-  }
-
-  /** Have its folder be there, and give what talks to the server and what sends. */
-  async #prepared() {
-    const { signal } = this.#controller;
+  /** Have its folder be there, and give what talks to the server and what sends. @param {AbortSignal} signal */
+  async function prepared(signal) {
     const stop = new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason)));
-    const { file, names, memory, chunk } = this.#parts;
     const taken = /** @type {Set<string>} */ (await Promise.race([names(), stop]));
-    const { folder, name, size } = this;
-    if (this.conflict === "refuse" && taken.has(name)) {
-      throw TAKEN;
+    if (conflict === "refuse" && taken.has(name)) {
+      throw "taken";
     }
     const identity = { folder, name, size, fingerprint: await fingerprintOf(file) };
-    const sent = memory.sent(identity);
-    this.identity = identity;
-    this.#session = memory.session(identity);
-    const calls = new Calls({ ...identity, session: this.#session }, send);
-    const move = transfer({
-      file,
-      calls,
-      chunk,
-      begun: size > SMALL || sent > 0,
-      allSent: size > 0 && sent === size,
-      observer: {
-        sent: (bytes) => this.#moved(bytes),
-        arrived: (bytes) => {
-          this.#owned = true;
-          this.arrived = bytes;
-          this.#moved(bytes);
-        },
-        waiting: (_, error) => this.#become("waiting", waitInWords(error)),
-        finishing: () => {
-          this.sent = size;
-          this.#remember(size, true);
-          this.#become("finishing");
-        },
+    const { session, sent } = memory.of(identity);
+    return wayOf({ ...identity, session }, size > SMALL && sent < size ? null : sent);
+  }
+
+  /** @param {Stated} stated @param {number | null} at where it is, as far as that is known without asking */
+  function wayOf(stated, at) {
+    upload.stated = stated;
+    const calls = callsFor(stated);
+    let remembered = 0;
+    const remember = (/** @type {number} */ bytes) => {
+      if (size > SMALL) {
+        remembered = Date.now();
+        memory.remember(stated, bytes);
+      }
+    };
+    const moved = (/** @type {number} */ bytes) => {
+      upload.sent = bytes;
+      progress.note(bytes);
+      // Only `finishing` may say that all was sent: the next visit then asks for nothing but the answer.
+      if (bytes < size && Date.now() - remembered > REMEMBER_EVERY) {
+        remember(bytes);
+      }
+      become("sending");
+    };
+    /** @type {Observer} */
+    const observer = {
+      sent: moved,
+      arrived(bytes) {
+        owned = true;
+        arrived = bytes;
+        moved(bytes);
       },
-    });
-    return { calls, move };
+      waiting: (no) => become("waiting", waitInWords(no)),
+      finishing() {
+        upload.sent = size;
+        remember(size);
+        become("finishing", t("All sent. The server is storing it…"));
+      },
+    };
+    return { calls, move: transfer({ file, calls, chunk, at, observer }) };
   }
 
-  /** @param {number} bytes */
-  #moved(bytes) {
-    this.sent = bytes;
-    this.progress.note(bytes);
-    this.#remember(bytes);
-    this.#become("sending");
-  }
+  const forget = () => upload.stated && memory.forget(upload.stated);
 
-  /**
-   * @param {number} bytes
-   * @param {boolean} [now] don't wait for the next time
-   */
-  #remember(bytes, now = false) {
-    // Only `finishing` may say that all was sent: the next visit then asks for nothing but the answer.
-    if (
-      this.identity &&
-      this.#owned &&
-      this.size > SMALL &&
-      (now || (bytes < this.size && Date.now() - this.#remembered > REMEMBER_EVERY))
-    ) {
-      this.#remembered = Date.now();
-      this.#parts.memory.remember(this.identity, this.#session, bytes);
-    }
-  }
-
-  #forget() {
-    if (this.identity) {
-      this.#parts.memory.forget(this.identity);
-    }
-  }
-
-  /** @param {unknown} error */
-  async #stopped(error) {
-    const code = error instanceof Refusal ? error.code : "";
-    if (error === PAUSED) {
-      this.sent = this.arrived;
-      this.#become("paused");
-    } else if (error === CANCELLED) {
-      await this.#dropped();
-    } else if (error === TAKEN || (this.conflict === "refuse" && code === "exists")) {
-      this.#become("taken");
-    } else if (error instanceof Refusal && code === "other_upload") {
-      this.#owned = false;
-      this.other = { offset: error.offset ?? 0, age: error.age };
-      this.#become("asking");
-    } else if (error instanceof Refusal) {
-      this.#become("stopped", refusalInWords(error));
-    } else if (error instanceof SourceLost || error instanceof DOMException) {
-      this.#become("stopped", t("The file has changed or can no longer be read. Choose it again."));
+  /** @param {any} error */
+  async function stopped(error) {
+    if (error === "paused") {
+      upload.sent = arrived;
+      become(error, t("Paused at {share}", { share: `${percent(arrived, size)} %` }));
+    } else if (error === "gone") {
+      forget();
+      become(error);
+      if (owned && way) {
+        await insist(way.calls.abandon).catch(() => {}); // it expires by itself
+      }
+    } else if (error === "taken" || (conflict === "refuse" && error.code === "exists")) {
+      become("taken", t("There is a file of this name already."));
+    } else if (error.code === "other_upload") {
+      owned = false;
+      become("asking", otherInWords(error));
     } else {
-      this.#become("stopped", t("Something went wrong in this page. Reload it and choose the file again."));
-      console.error(error);
+      become("stopped", stopInWords(error));
     }
   }
 
-  async #dropped() {
-    const calls = this.#owned && this.#way?.calls;
-    this.#forget();
-    this.#become("cancelled");
-    if (calls) {
-      await this.#abandon(calls, NEVER).catch(() => {}); // it expires by itself
-    }
-  }
-
-  /**
-   * @param {Calls} calls
-   * @param {AbortSignal} signal
-   */
-  async #abandon(calls, signal) {
-    await insist(() => calls.abandon(signal), signal);
-  }
-
-  /**
-   * @param {State} state
-   * @param {string} [message]
-   */
-  #become(state, message = "") {
-    this.state = state;
-    this.message = message;
-    this.#parts.changed(this);
-  }
+  const orders = {
+    pause: () => end("paused"),
+    again,
+    discard() {
+      discards = true;
+      begin();
+    },
+    cancel,
+    close: () => become("gone"),
+  };
+  const upload = /** @type {Upload} */ ({
+    name,
+    size,
+    label,
+    lot,
+    progress,
+    state: "queued",
+    sent: 0,
+    message: "",
+    stored: null,
+    stated: null,
+    orders,
+    begin,
+    run,
+    settle,
+  });
+  return upload;
 }

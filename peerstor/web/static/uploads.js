@@ -1,5 +1,5 @@
 import { card } from "./card.js";
-import { ChunkSize } from "./chunksize.js";
+import { chunkSize } from "./chunksize.js";
 import { conflicts } from "./conflicts.js";
 import { find } from "./elements.js";
 import { encoded, forget, namesIn } from "./folders.js";
@@ -11,11 +11,11 @@ import { takeFiles } from "./sources.js";
 import { summary } from "./summary.js";
 import { FAILED, MOVING, tally } from "./tally.js";
 import { goOn, isOnItsWay } from "./unfinished.js";
-import { Upload } from "./upload.js";
+import { uploadOf } from "./upload.js";
 
 /** @import { Lot } from "./conflicts.js" */
 /** @import { Found, Source } from "./sources.js" */
-/** @import { State } from "./upload.js" */
+/** @import { Upload } from "./upload.js" */
 
 /** Milliseconds between two looks at how far everything is, and after which the listing is taken anew. */
 const LOOK = 100;
@@ -28,62 +28,40 @@ const LONG = 8 * 1024 * 1024;
 /** Files that are taken in one go, before other things get their turn. */
 const AT_ONCE = 100;
 
-/** Which uploads an order to all of them is for. */
-const MEANT = /** @type {Record<string, (state: State) => boolean>} */ ({
-  pause: (state) => MOVING.has(state),
-  resume: (state) => state === "paused",
-  retry: (state) => state === "stopped",
-  cancel: (state) => state !== "done",
-  close: (state) => state === "done",
-});
-
 /** Have files be uploaded to the folder of this page, in as many tries as it takes. @param {HTMLElement} section */
 export async function takeUploads(section) {
   const base = section.dataset.folder ?? "/";
-  const list = find(section, "#running");
-  const reminders = find(section, "#unfinished");
   const all = /** @type {Set<Upload>} */ (new Set());
   const cards = /** @type {Map<Upload, ReturnType<typeof card>>} */ (new Map());
   const kept = /** @type {Set<string>} */ (new Set());
-  const memory = memoryIn(storage());
+  const memory = memoryIn(storage() ?? {});
+  const chunk = chunkSize();
   const enqueue = queue();
-  const chunk = new ChunkSize();
+  const ask = conflicts();
+  const sum = summary(find(section, "#summary"), order);
   let taking = 0;
   let timer = 0;
   let refreshing = false;
   let stale = false;
   let rested = 0;
 
-  const again = (/** @type {Upload} */ upload) => {
-    forget(upload.folder);
-    upload.again();
-  };
-  const cancel = (/** @type {Upload} */ upload) => upload.cancel();
-  const deeds = /** @type {Record<string, (upload: Upload) => void>} */ ({
-    pause: (upload) => upload.pause(),
-    resume: again,
-    retry: again,
-    discard: (upload) => upload.discardOther(),
-    keep: cancel,
-    cancel,
-    close: (upload) => {
-      all.delete(upload);
-      look();
-    },
-  });
-  /** Give an order to all uploads that it is for. @param {string} order */
-  const order = (order) => [...all].filter(({ state }) => MEANT[order]?.(state)).forEach(deeds[order] ?? again);
-  const ask = conflicts((upload, answer) => upload.settle(answer));
-  const sum = summary(find(section, "#summary"), order);
+  /** Give an order to all uploads that it is for. @param {string} order @param {string[]} states that they are in */
+  function order(order, states) {
+    for (const { state, orders } of all) {
+      if (states.includes(state)) {
+        orders[order]?.();
+      }
+    }
+  }
 
   /** @param {Source} source */
   async function take(source) {
-    if (!tally([...all]).moving) {
-      order("close");
+    if (!tally(all).moving) {
+      order("close", ["done"]);
     }
     forget();
     taking += 1;
-    const lot = { answer: "" };
+    const lot = {};
     let taken = 0;
     for await (const found of source) {
       add(found, lot);
@@ -106,23 +84,23 @@ export async function takeUploads(section) {
       names().catch(() => {}); // of a folder with files, those say what went wrong
       return;
     }
-    const upload = new Upload({ file, folder, label: place + file.name, lot, names, memory, chunk, changed });
+    const upload = uploadOf({ file, folder, label: place + file.name, lot, names, memory, chunk, changed });
     all.add(upload);
-    upload.again();
+    upload.begin();
   }
 
   /** @param {Upload} upload */
   function changed(upload) {
-    const { state, identity } = upload;
+    const { state, stated } = upload;
     if (state === "queued") {
       enqueue(upload);
-    } else if (state === "sending" && identity) {
-      isOnItsWay(reminders, identity);
+    } else if (state === "sending" && stated) {
+      isOnItsWay(stated);
     } else if (state === "done") {
       stale = true;
     } else if (state === "taken") {
       ask(upload);
-    } else if (state === "cancelled") {
+    } else if (state === "gone") {
       all.delete(upload);
     }
     look();
@@ -137,7 +115,7 @@ export async function takeUploads(section) {
 
   function show() {
     timer = 0;
-    const now = tally([...all]);
+    const now = tally(all);
     sum(now);
     showCards();
     if (!taking && now.files === now.done) {
@@ -154,37 +132,32 @@ export async function takeUploads(section) {
   async function takeAnew() {
     refreshing = true;
     stale = false;
-    await refresh().catch(() => {}); // a reload shows it too
+    await refresh();
     refreshing = false;
     rested = performance.now() + REFRESH;
     look();
   }
 
   function showCards() {
-    const some = all.size > SHOWN ? [...all].filter(isOfInterest).slice(0, SHOWN) : [...all];
-    const shown = new Set(some);
+    const shown = all.size > SHOWN ? [...all].filter(isOfInterest).slice(0, SHOWN) : [...all];
     for (const [upload, { element }] of cards) {
-      if (!shown.has(upload)) {
-        const held = element.contains(document.activeElement);
-        element.remove();
-        cards.delete(upload);
-        if (held) {
+      if (!shown.includes(upload)) {
+        if (element.contains(document.activeElement)) {
           find(document, "#choose").focus();
         }
+        element.remove();
+        cards.delete(upload);
       }
     }
-    for (const upload of some) {
-      const { element, show } = cards.get(upload) ?? card(upload, (order) => deeds[order]?.(upload));
-      cards.set(upload, { element, show });
-      show();
-      if (!element.isConnected) {
-        list.append(element);
-      }
+    for (const upload of shown) {
+      const made = cards.get(upload) ?? card(upload, find(section, "#running"));
+      cards.set(upload, made);
+      made.show();
     }
   }
 
   addEventListener("beforeunload", (event) => {
-    if (tally([...all]).moving) {
+    if (tally(all).moving) {
       event.preventDefault();
     }
   });
@@ -192,9 +165,9 @@ export async function takeUploads(section) {
     kept.add(handle.name);
     handles.keep(base, handle);
   });
-  await goOn(base, memory, reminders, take, kept);
+  await goOn(base, memory, find(section, "#unfinished"), take, kept);
 }
 
 /** @param {Upload} upload */
 const isOfInterest = ({ state, size }) =>
-  FAILED.has(state) || (size > LONG && MOVING.has(state) && state !== "queued");
+  FAILED.includes(state) || (size > LONG && MOVING.includes(state) && state !== "queued");

@@ -20,13 +20,13 @@ export function visible(name) {
  * @param {number} bytes
  */
 export function sizeInWords(bytes) {
-  let value = bytes;
+  let value = Math.round(bytes);
   let unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) {
     value /= 1000;
     unit += 1;
   }
-  return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(3))}\u00a0${UNITS[unit]}`;
+  return `${Number(value.toPrecision(3))}\u00a0${UNITS[unit]}`;
 }
 
 /** @param {number} count */
@@ -48,27 +48,27 @@ export function durationInWords(seconds) {
         : t("{n} days", { n: Math.round(seconds / 86400) });
 }
 
-const AGO = /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const AGO = [
   ["day", 86400],
   ["hour", 3600],
   ["minute", 60],
-]);
+];
 const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
-const date = new Intl.DateTimeFormat(LANGUAGE, { year: "numeric", month: "short", day: "numeric" });
-const full = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "full", timeStyle: "long" });
+const { format: date } = new Intl.DateTimeFormat(LANGUAGE, { year: "numeric", month: "short", day: "numeric" });
+
+/** Say when something was, to the second. */
+export const { format: exactly } = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "full", timeStyle: "long" });
 
 /** Say how long ago something was; its date where that is more than a week. @param {Date} moment @param {Date} now */
 export function agoInWords(moment, now = new Date()) {
   const seconds = (now.getTime() - moment.getTime()) / 1000;
   if (seconds < -60 || seconds > 7 * 86400) {
-    return date.format(moment);
+    return date(moment);
   }
-  const [unit, length] = AGO.find(([, each]) => seconds >= each) ?? ["second", Number.POSITIVE_INFINITY];
-  return unit === "second" ? t("just now") : relative.format(-Math.floor(seconds / length), unit);
+  const [unit, length] = AGO.find(([, each]) => seconds >= each) ?? [];
+  return unit && length ? relative.format(-Math.floor(seconds / length), unit) : t("just now");
 }
-
-/** @param {Date} moment */
-export const exactly = (moment) => full.format(moment);
 
 /**
  * Give a share of a whole in percent, never 100 before all is there.
@@ -77,15 +77,3 @@ export const exactly = (moment) => full.format(moment);
  * @param {number} whole
  */
 export const percent = (part, whole) => (whole === 0 ? 100 : Math.floor((100 * part) / whole));
-
-/**
- * Say what to do about a refusal; nothing where that is plain.
- *
- * @param {string} code
- */
-export const wayOutOf = (code) =>
-  ({
-    login_needed: t("Do so in another tab, then try again here."),
-    bad_name: t("Use up to 255 bytes, and no “/”."),
-    no_space: t("Empty the trash, or ask the server’s owner for room."),
-  })[code] ?? "";

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Backoff } from "../../../peerstor/web/static/backoff.js";
-import { Calls, Refusal } from "../../../peerstor/web/static/calls.js";
-import { ChunkSize } from "../../../peerstor/web/static/chunksize.js";
+import { callsFor } from "../../../peerstor/web/static/calls.js";
+import { chunkSize } from "../../../peerstor/web/static/chunksize.js";
 import { transfer as transferOf } from "../../../peerstor/web/static/resumable.js";
-import { ConnectionLost } from "../../../peerstor/web/static/transport.js";
+import { Refusal } from "../../../peerstor/web/static/transport.js";
 
-/** @import { Answer, Question } from "../../../peerstor/web/static/transport.js" */
+/** @import { ChunkSize } from "../../../peerstor/web/static/chunksize.js" */
+/** @import { Question, Told } from "../../../peerstor/web/static/transport.js" */
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -24,33 +25,23 @@ class Proxied {
 
   /**
    * @param {Question} question
-   * @returns {Promise<Answer>}
+   * @returns {Promise<Told>}
    */
   send = async ({ url, body }) => {
     const call = new URL(url, "http://server").pathname.split("/").at(-1);
     if (call === "offset") {
-      return reply(200, { offset: this.arrived, ...(this.maxChunk ? { maxChunk: this.maxChunk } : {}) });
+      return { offset: this.arrived, ...(this.maxChunk ? { maxChunk: this.maxChunk } : {}) };
     }
     if (call === "complete") {
-      return reply(200, { path: "/f", href: "/f" });
+      return { path: "/f", href: "/f" };
     }
     const bytes = body?.byteLength ?? 0;
     this.sizes.push(bytes);
     const status = this.verdict(bytes);
-    if (status === 0) throw new ConnectionLost();
-    if (status !== null) return reply(status, {});
+    if (status !== null) throw new Refusal(status, { message: "In words." });
     this.arrived += bytes;
-    return reply(200, { nextOffset: this.arrived });
+    return { nextOffset: this.arrived };
   };
-}
-
-/**
- * @param {number} status
- * @param {Record<string, unknown>} told
- * @returns {Answer}
- */
-function reply(status, told) {
-  return { status, told, retryAfter: null };
 }
 
 /**
@@ -58,11 +49,11 @@ function reply(status, told) {
  * @param {number} size
  * @param {ChunkSize} [chunk]
  */
-async function upload(proxied, size, chunk = new ChunkSize()) {
+async function upload(proxied, size, chunk = chunkSize()) {
   let waits = 0;
   const run = transferOf({
     file: new Blob([new Uint8Array(size)]),
-    calls: new Calls({ folder: "/", name: "f", size, fingerprint: "f", session: "s" }, proxied.send),
+    calls: callsFor({ folder: "/", name: "f", size, fingerprint: "f", session: "s" }, proxied.send),
     backoff: new Backoff(),
     rest: async () => void waits++,
     observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
@@ -75,7 +66,7 @@ async function upload(proxied, size, chunk = new ChunkSize()) {
 
 test("a proxy's limit is found by halving, at once, and is never tried again", async () => {
   const proxied = new Proxied((bytes) => (bytes > MIB ? 413 : null));
-  const chunk = new ChunkSize();
+  const chunk = chunkSize();
   assert.equal(await upload(proxied, 20 * MIB, chunk), 0);
   assert.deepEqual(proxied.sizes.slice(0, 4), [8 * MIB, 4 * MIB, 2 * MIB, MIB]);
   assert.equal(Math.max(...proxied.sizes.slice(3)), MIB);

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Backoff } from "../../../peerstor/web/static/backoff.js";
-import { Calls, Refusal } from "../../../peerstor/web/static/calls.js";
-import { ChunkSize } from "../../../peerstor/web/static/chunksize.js";
+import { callsFor } from "../../../peerstor/web/static/calls.js";
+import { chunkSize } from "../../../peerstor/web/static/chunksize.js";
 import { transfer as transferOf } from "../../../peerstor/web/static/resumable.js";
-import { ConnectionLost } from "../../../peerstor/web/static/transport.js";
+import { Refusal } from "../../../peerstor/web/static/transport.js";
 
-/** @import { Answer, Question } from "../../../peerstor/web/static/transport.js" */
+/** @import { Question, Told } from "../../../peerstor/web/static/transport.js" */
 
 const STATED = { folder: "/a%20b/", name: "ü&?.bin", size: 10, fingerprint: "f", session: "s&" };
+
+/** No answer came. */
+const LOST = new Refusal(0, { message: "The server is away." });
 
 /** A server that keeps one upload, and fails as it is told to. */
 class Server {
@@ -16,11 +19,11 @@ class Server {
   done = "";
   asked = /** @type {string[]} */ ([]);
   /** What happens to the next calls instead, by their name: an answer, a lost call, or a lost answer. */
-  mishaps = /** @type {Record<string, (Answer | "call lost" | "answer lost")[]>} */ ({});
+  mishaps = /** @type {Record<string, (Refusal | Told | "answer lost")[]>} */ ({});
 
   /**
    * @param {Question} question
-   * @returns {Promise<Answer>}
+   * @returns {Promise<Told>}
    */
   send = async ({ url, body }) => {
     const { pathname, searchParams } = new URL(url, "http://server");
@@ -32,10 +35,10 @@ class Server {
     assert.equal(searchParams.get("fingerprint"), "f");
     assert.equal(searchParams.get("session"), "s&");
     const mishap = this.mishaps[call]?.shift();
-    if (mishap === "call lost") throw new ConnectionLost();
+    if (mishap instanceof Refusal) throw mishap;
     if (mishap && mishap !== "answer lost") return mishap;
     const answer = this.#answer(call, Number(searchParams.get("offset")), body ?? new ArrayBuffer(0));
-    if (mishap === "answer lost") throw new ConnectionLost();
+    if (mishap === "answer lost") throw LOST;
     return answer;
   };
 
@@ -45,44 +48,33 @@ class Server {
    * @param {ArrayBuffer} body
    */
   #answer(call, offset, body) {
-    if (call === "offset") return reply(200, { offset: this.done ? 0 : this.stored.length });
+    if (call === "offset") return { offset: this.done ? 0 : this.stored.length };
     if (call === "chunk" && offset === this.stored.length) {
       this.stored += new TextDecoder().decode(body);
-      return reply(200, { nextOffset: this.stored.length });
+      return { nextOffset: this.stored.length };
     }
     if (call === "complete" && this.stored.length === 10) {
       this.done = this.stored;
-      return reply(200, { status: "ok", path: "/a b/ü&?.bin", href: "/a%20b/x" });
+      return { status: "ok", path: "/a b/ü&?.bin", href: "/a%20b/x" };
     }
-    return reply(409, { error: "offset_mismatch", message: "", offset: this.stored.length });
+    throw new Refusal(409, { error: "offset_mismatch", message: "", offset: this.stored.length });
   }
 }
 
 /**
- * @param {number} status
- * @param {Record<string, unknown>} told
- * @param {number | null} retryAfter
- * @returns {Answer}
- */
-function reply(status, told, retryAfter = null) {
-  return { status, told, retryAfter };
-}
-
-/**
  * @param {Server} server
- * @param {{ begun?: boolean, allSent?: boolean, rest?: (seconds: number, signal: AbortSignal) => Promise<void> }} [options]
+ * @param {{ at?: number, rest?: (seconds: number, signal: AbortSignal) => Promise<void> }} [options]
  */
-function transfer(server, { begun, allSent, rest } = {}) {
+function transfer(server, { at, rest } = {}) {
   const waited = /** @type {number[]} */ ([]);
   const run = transferOf({
     file: new Blob(["0123456789"]),
-    calls: new Calls(STATED, server.send),
-    backoff: new Backoff(() => 0.5),
+    calls: callsFor(STATED, server.send),
+    backoff: Object.assign(new Backoff(), { random: () => 0.5 }),
     rest: rest ?? (async (seconds) => void waited.push(seconds)),
     observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
-    chunk: new ChunkSize(4),
-    begun,
-    allSent,
+    chunk: chunkSize(4),
+    at,
   });
   return { run: (signal = new AbortController().signal) => run(signal), waited };
 }
@@ -97,10 +89,13 @@ test("a file goes in chunks from where the server is", async () => {
   assert.deepEqual(waited, []);
 });
 
-for (const mishap of /** @type {const} */ (["call lost", "answer lost"])) {
-  test(`${mishap}: nothing is sent twice, nothing is left out`, async () => {
+for (const [title, mishap] of /** @type {const} */ ([
+  ["call lost", LOST],
+  ["answer lost", "answer lost"],
+])) {
+  test(`${title}: nothing is sent twice, nothing is left out`, async () => {
     const server = new Server();
-    server.mishaps = { offset: ["call lost"], chunk: [mishap, mishap], complete: [mishap, mishap] };
+    server.mishaps = { offset: [LOST], chunk: [mishap, mishap], complete: [mishap, mishap] };
     await transfer(server).run();
     assert.equal(server.done, "0123456789");
     // Once all is there, only `complete` is asked again: after it has gone well, the offset is 0.
@@ -110,8 +105,8 @@ for (const mishap of /** @type {const} */ (["call lost", "answer lost"])) {
 
 test("what passes by itself is waited out, as long as the server asks and longer each time", async () => {
   const server = new Server();
-  const busy = reply(409, { error: "busy", offset: 0 }, 7);
-  server.mishaps = { chunk: [busy, reply(503, {}), reply(500, {}), reply(429, {}), reply(408, {})] };
+  const busy = new Refusal(409, { error: "busy", offset: 0 }, 7);
+  server.mishaps = { chunk: [busy, ...[503, 500, 429, 408].map((status) => new Refusal(status))] };
   const { run, waited } = transfer(server);
   await run();
   assert.equal(server.done, "0123456789");
@@ -121,22 +116,22 @@ test("what passes by itself is waited out, as long as the server asks and longer
 test("the offset that a mismatch tells is the truth, forth and back", async () => {
   const server = new Server();
   server.stored = "01234";
-  server.mishaps = { offset: [reply(200, { offset: 0 })] };
+  server.mishaps = { offset: [{ offset: 0 }] };
   await transfer(server).run();
   assert.equal(server.done, "0123456789");
 
   const forgetful = new Server();
-  forgetful.mishaps = { offset: [reply(200, { offset: 8 })] };
+  forgetful.mishaps = { offset: [{ offset: 8 }] };
   await transfer(forgetful).run();
   assert.equal(forgetful.done, "0123456789");
 });
 
 test("a server that contradicts itself is not asked for ever", async () => {
   const server = new Server();
-  server.mishaps = { chunk: [reply(409, { error: "offset_mismatch", offset: 0 })] };
+  server.mishaps = { chunk: [new Refusal(409, { error: "offset_mismatch", offset: 0 })] };
   await assert.rejects(transfer(server).run(), Refusal);
   const larger = new Server();
-  larger.mishaps = { chunk: [reply(409, { error: "offset_mismatch", offset: 11 })] };
+  larger.mishaps = { chunk: [new Refusal(409, { error: "offset_mismatch", offset: 11 })] };
   await assert.rejects(transfer(larger).run(), Refusal);
 });
 
@@ -150,7 +145,7 @@ for (const [status, error] of /** @type {[number, string][]} */ ([
 ])) {
   test(`${error} stops with the server's words, and another run goes on`, async () => {
     const server = new Server();
-    server.mishaps = { chunk: [reply(status, { error, message: "In words." })] };
+    server.mishaps = { chunk: [new Refusal(status, { error, message: "In words." })] };
     const { run, waited } = transfer(server);
     await assert.rejects(run(), { code: error, said: "In words." });
     assert.deepEqual(waited, []);
@@ -162,17 +157,17 @@ for (const [status, error] of /** @type {[number, string][]} */ ([
 test("a visit that ended while the file was being stored asks for that answer alone", async () => {
   const server = new Server();
   server.stored = server.done = "0123456789";
-  await transfer(server, { allSent: true }).run();
+  await transfer(server, { at: 10 }).run();
   assert.deepEqual(server.asked, ["complete"]);
 
   const gone = new Server();
-  await transfer(gone, { allSent: true }).run();
+  await transfer(gone, { at: 10 }).run();
   assert.equal(gone.done, "0123456789");
 });
 
 test("a pause ends the run with its reason", async () => {
   const server = new Server();
-  server.mishaps = { chunk: ["call lost"] };
+  server.mishaps = { chunk: [LOST] };
   const controller = new AbortController();
   const { run } = transfer(server, {
     rest: async (_, signal) => {
@@ -187,12 +182,12 @@ test("a pause ends the run with its reason", async () => {
 
 test("a small file is sent without asking first; where something of it is there all the same, it goes on from that", async () => {
   const server = new Server();
-  await transfer(server, { begun: false }).run();
+  await transfer(server, { at: 0 }).run();
   assert.deepEqual(server.asked, ["chunk", "chunk", "chunk", "complete"]);
 
   const known = new Server();
   known.stored = "0123";
-  const { run, waited } = transfer(known, { begun: false });
+  const { run, waited } = transfer(known, { at: 0 });
   await run();
   assert.equal(known.done, "0123456789");
   assert.deepEqual(known.asked, ["chunk", "chunk", "chunk", "complete"]);

@@ -10,7 +10,7 @@ import { milestones, tally } from "../../../peerstor/web/static/tally.js";
  * @param {number} sent
  */
 function upload(state, size, sent, message = "") {
-  const values = { label: `${state}.bin`, state, size, sent, message, other: { offset: 0, age: null } };
+  const values = { label: `${state}.bin`, state, size, sent, message };
   return /** @type {Upload} */ (/** @type {unknown} */ (values));
 }
 
