@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from peerstor.errors import Fault
 from peerstor.http.request import StreamingRequest
 
-PATIENCE = 0.0
+PATIENCE = 0.02
 """Seconds that somebody waits without being shown anything. Nearly all folders are read in less."""
 
 

@@ -36,6 +36,7 @@ class Listings:
         *,
         sandbox: Sandbox,
         threads: IThreads,
+        beginnings: IThreads,
         clock: IReactorTime,
         pages: Pages,
         readmes: Readmes,
@@ -43,10 +44,13 @@ class Listings:
     ) -> None:
         """List what the sandbox shows.
 
+        :param threads: where folders are read.
+        :param beginnings: where what stands above the entries is written meanwhile.
         :param kept: has what may be given again; None to read every folder each time.
         """
         self._sandbox = sandbox
         self._threads = threads
+        self._beginnings = beginnings
         self._clock = clock
         self._pages = pages
         self._readmes = readmes
@@ -118,7 +122,7 @@ class Listings:
 
     async def _page(self, request: StreamingRequest, admission: Admission, view: View) -> bytes:
         """Give what is to be sent of a page for people, who are shown its beginning if the folder takes long."""
-        with Beginning(request, clock=self._clock, made=lambda: self._threads.run(self._begin, view)) as begun:
+        with Beginning(request, clock=self._clock, made=lambda: self._beginnings.run(self._begin, view)) as begun:
             try:
                 listed = await self._listed(request, admission, view)
             except Fault as fault:

@@ -144,7 +144,15 @@ def build_root(
     kept = KeptListings(sandbox=sandbox, clock=clock) if settings.fast_lanes else None
     documents = Documents()
     readmes = Readmes(sandbox=sandbox, documents=documents)
-    listings = Listings(sandbox=sandbox, threads=lists, clock=clock, pages=pages, readmes=readmes, kept=kept)
+    listings = Listings(
+        sandbox=sandbox,
+        threads=lists,
+        beginnings=reads,
+        clock=clock,
+        pages=pages,
+        readmes=readmes,
+        kept=kept,
+    )
     archives = Archives(sandbox=sandbox, threads=archivers, clock=clock, counts=counts)
     forms = Forms(engine=engine, errors=errors, pages=pages)
     tree = TreeFace(

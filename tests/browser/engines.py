@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 from unittest import SkipTest
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import WebKitGTK
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
 
@@ -166,7 +168,9 @@ class WebKit:
 
     def click(self, selector: str) -> None:
         """See `Engine`."""
-        self._driver.find_element(By.CSS_SELECTOR, selector).click()
+        # Rows may be exchanged between the two.
+        again = WebDriverWait(self._driver, ANSWERS_WITHIN, ignored_exceptions=[StaleElementReferenceException])
+        again.until(lambda driver: driver.find_element(By.CSS_SELECTOR, selector).click() or True)
 
     def write(self, text: str) -> None:
         """See `Engine`."""

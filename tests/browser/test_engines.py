@@ -82,7 +82,7 @@ class Walk(SynchronousTestCase):
         engine.click("#listing tbody th a:not(.folder)")
         self.wait("document.querySelector('dialog.preview[open] pre')?.textContent.includes('a.txt')")
         engine.press("Escape")
-        self.wait("!document.querySelector('dialog.preview')")
+        self.wait("!document.querySelector('dialog.preview[open]')")
         content = os.urandom(20_000_000)
         (self.folder / "sent.bin").write_bytes(content)
         engine.choose("input[data-choose]", self.folder / "sent.bin")

@@ -123,6 +123,7 @@ class ScriptsTest(LanguageCase):
 
     def test_offline(self) -> None:
         """What is wrong between the page and the server is told in German."""
+        self.tolerated = ("ERR_INTERNET_DISCONNECTED",)
         self.page.context.set_offline(True)
         said = "Sie sind offline. Was Sie sehen, ist der letzte Stand."
         self.page.locator("#state").filter(has_text=said).wait_for()

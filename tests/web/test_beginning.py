@@ -42,6 +42,7 @@ class BeginningTests(SynchronousTestCase):
         listings = Listings(
             sandbox=self.house.sandbox,
             threads=self.threads,
+            beginnings=self.threads,
             clock=self.clock,
             pages=Pages(links=links),
             readmes=Readmes(sandbox=self.house.sandbox, documents=Documents()),

@@ -36,6 +36,7 @@ class Views(SynchronousTestCase):
         self.listings = Listings(
             sandbox=self.house.sandbox,
             threads=ImmediateThreads(),
+            beginnings=ImmediateThreads(),
             clock=Clock(),
             pages=Pages(links=Links("/sub")),
             readmes=Readmes(sandbox=self.house.sandbox, documents=Documents()),
