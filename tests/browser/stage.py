@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.browser.server import Server
@@ -32,6 +32,9 @@ class BrowserCase(SynchronousTestCase):
     tolerated: tuple[str, ...] = ()
     """Patterns of console messages that a test provokes."""
 
+    agrees: bool
+    """What the reader says to whatever a page asks."""
+
     def setUp(self) -> None:
         """Start the server and open a page that shows nothing yet."""
         self.folder = Path(tempfile.mkdtemp(prefix="peerstor-browser-"))
@@ -43,6 +46,7 @@ class BrowserCase(SynchronousTestCase):
         self.addCleanup(self._stop_server)
         self.origin = self.server.address
         self.complaints: list[str] = []
+        self.agrees = True
         self.context = self.new_context()
         self.page = self.context.new_page()
 
@@ -51,6 +55,7 @@ class BrowserCase(SynchronousTestCase):
         context = self.chromium.new_context(**options)
         context.set_default_timeout(WITHIN)
         context.on("console", self._heard)
+        context.on("dialog", self._answer)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         self.addCleanup(context.close)
         return context
@@ -111,6 +116,13 @@ class BrowserCase(SynchronousTestCase):
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
+
+    def _answer(self, dialog: Dialog) -> None:
+        """Answer what a page asks before it does something."""
+        if self.agrees or dialog.type == "beforeunload":
+            dialog.accept()
+        else:
+            dialog.dismiss()
 
     def _stop_server(self) -> None:
         self.server.stop()

@@ -76,6 +76,10 @@ class TogetherTest(SlowCase):
         self.begin_all()
         self.wait_sent("a.bin", 0.1)
         self.strait.rate = MIB // 20
+        self.agrees = False
+        self.summary.get_by_role("button", name="Cancel all").click()
+        self.assertEqual(self.page.get_by_role("progressbar").count(), 4)
+        self.agrees = True
         self.summary.get_by_role("button", name="Cancel all").click()
         self.page.get_by_role("heading", name="Uploads").wait_for(state="hidden")
         self.assertEqual(list(self.storage.glob("[!.]*")), [])

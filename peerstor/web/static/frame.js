@@ -8,8 +8,10 @@ import { find } from "./elements.js";
  */
 export function frame(element, give) {
   element.onclick = ({ target }) => {
-    const { order = "", of = "" } = /** @type {HTMLElement} */ (target).dataset;
-    give(order, of.split(" "));
+    const { order = "", of = "", asks } = /** @type {HTMLElement} */ (target).dataset;
+    if (!asks || confirm(asks)) {
+      give(order, of.split(" "));
+    }
   };
   const buttons = [...element.querySelectorAll("button")];
 

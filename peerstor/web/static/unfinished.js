@@ -91,9 +91,12 @@ export async function goOn(folder, memory, list, take, kept) {
   function remind(name, forget) {
     const row = copyOf("reminder");
     find(row, ".upload-name").textContent = visible(name);
-    find(row, '[data-order="forget"]').onclick = () => {
-      row.remove();
-      forget();
+    const drop = find(row, '[data-order="forget"]');
+    drop.onclick = () => {
+      if (confirm(drop.dataset.asks)) {
+        row.remove();
+        forget();
+      }
     };
     list.append(row);
     return { row, button: find(row, '[data-order="choose"]') };

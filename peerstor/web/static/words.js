@@ -1,6 +1,7 @@
 import { LANGUAGE, t, tn } from "./texts.js";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
+const digits = new Intl.NumberFormat(LANGUAGE, { maximumSignificantDigits: 3 });
 
 /** Not among them: joiners and selectors that emoji and many scripts are spelled with. */
 const HIDDEN = /(?!\u200c|\u200d|\ufe0e|\ufe0f|[\u{e0020}-\u{e007f}])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
@@ -26,7 +27,7 @@ export function sizeInWords(bytes) {
     value /= 1000;
     unit += 1;
   }
-  return `${Number(value.toPrecision(3))}\u00a0${UNITS[unit]}`;
+  return `${digits.format(value)}\u00a0${UNITS[unit]}`;
 }
 
 /** @param {number} count */
