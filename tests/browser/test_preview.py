@@ -326,10 +326,9 @@ class Documents(PreviewCase):
         self.go()
         below = self.page.get_by_role("region", name="README.md")
         below.get_by_role("heading", name="Holidays").wait_for()
-        top = self.page.locator("#listing table").bounding_box()
-        box = below.bounding_box()
-        assert top is not None and box is not None
-        self.assertGreater(box["y"], top["y"] + top["height"])
+        where = "[document.querySelector('table').getBoundingClientRect().bottom, document.querySelector('.readme').offsetTop]"
+        end, start = self.page.evaluate(where)
+        self.assertGreater(start, end)
         below.get_by_role("link", name="the end").click()
         self.assertEqual(self.page.url, f"{self.origin}#md-the-end")
         below.get_by_role("link", name="the notes").click()
