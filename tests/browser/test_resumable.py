@@ -2,10 +2,12 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Request
+from psutil import Process
 
 from tests.browser.stage import BrowserCase
 from tests.browser.strait import Strait
@@ -172,6 +174,25 @@ class ResumableTest(SlowCase):
         self.speed_up()
         self.strait.mend()
         self.wait_done("bridged.bin")
+        self.assert_stored(source)
+
+    def test_asleep(self) -> None:
+        """A browser that sleeps with its computer, and whose connections are gone when it wakes, goes on by itself."""
+        source = self.begin("asleep.bin", 0.3)
+        browser = [one for one in Process().children(recursive=True) if "chrom" in one.name()]
+        self.assertGreater(len(browser), 2)
+        for process in browser:
+            process.suspend()
+        try:
+            self.strait.fail()
+            time.sleep(2)
+        finally:
+            for process in reversed(browser):
+                process.resume()
+        self.speed_up()
+        self.strait.mend()
+        self.wait_done("asleep.bin")
+        self.assertGreater(min(self.begun_at), 0)
         self.assert_stored(source)
 
     def begin_other(self) -> dict[str, str | int]:
