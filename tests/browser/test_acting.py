@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -91,6 +92,37 @@ class ScriptedTest(ActingCase):
         self.toast("They are back.")
         self.assertEqual(self.there(), ["a.txt", "b.txt", "c.txt", "d.txt", "goal"])
         self.assertEqual(self.names(), self.there())
+
+    def test_some_not_deleted(self) -> None:
+        """Where one of several can't be deleted, a message says why, and those that were can be had back."""
+        refusal = {"error": "exists", "message": "There is something of this name already."}
+        self.page.route("**/api/delete?path=/c.txt", lambda route: route.fulfill(status=409, json=refusal))
+        self.select("a.txt", "c.txt")
+        self.bar("Delete")
+        message = self.toast("Not deleted: c.txt: There is something of this name already.")
+        self.assertEqual(self.there(), ["b.txt", "c.txt", "d.txt", "goal"])
+        message.get_by_role("button", name="Undo").click()
+        self.toast("It is back.")
+        self.assertEqual(self.there(), ["a.txt", "b.txt", "c.txt", "d.txt", "goal"])
+
+    def test_details(self) -> None:
+        """Details are shown over the listing, with all that can be done; a folder can be had as zip or tar."""
+        dialog = self.page.get_by_role("dialog", name="a.txt")
+        self.order("a.txt", "Details")
+        self.assertIn(
+            f"{(self.storage / 'a.txt').stat().st_size} B", dialog.locator(".facts").text_content() or ""
+        )
+        self.page.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
+        self.order("goal", "Details")
+        dialog = self.page.get_by_role("dialog", name="goal")
+        for kind, module in (("zip", zipfile.ZipFile), ("tar", tarfile.open)):
+            with self.page.expect_download() as download:
+                dialog.get_by_role("link", name=f"Download as {kind}").click()
+            module(download.value.path()).close()
+        dialog.get_by_role("link", name="Back to the folder").click()
+        dialog.wait_for(state="hidden")
+        self.assertEqual(self.page.url, self.origin)
 
     def test_move_and_copy(self) -> None:
         """Several are brought to a folder that is found by following links; what is there already isn't replaced."""

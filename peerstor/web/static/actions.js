@@ -11,7 +11,7 @@ import { Refusal, send } from "./transport.js";
 /** @import { Item } from "./rows.js" */
 /** @import { Listing } from "./listing.js" */
 
-/** @typedef {(act: string, items: Item[]) => void} Act does something with entries */
+/** @typedef {(act: string, items: Item[]) => boolean} Act does something with entries, and tells whether it can */
 
 /** Characters of an address that every proxy takes; names beyond that are sent in a form. */
 const ADDRESS = 4000;
@@ -61,6 +61,7 @@ export function actionsOn(list) {
     address: copyLink,
     clear: () => selection.set([]),
     delete: remove,
+    details,
     download,
     place,
     rename,
@@ -70,9 +71,11 @@ export function actionsOn(list) {
   /** @type {Act} */
   function act(act, items) {
     const [item] = items;
+    const deed = deeds[act];
     if (item) {
-      deeds[act]?.(item, items);
+      deed?.(item, items);
     }
+    return Boolean(deed);
   }
 
   /** @param {Item} item @param {Item[]} items */
@@ -123,6 +126,11 @@ export function actionsOn(list) {
     return { done };
   }
 
+  /** @param {Item} item */
+  async function details(item) {
+    await ask(list.data.entry + segment(item), ".facts");
+  }
+
   /** @param {Item} _ @param {Item[]} items */
   async function remove(_, items) {
     const { done, why } = await each(items, "delete", (item) => `path=${pathOf(item)}`);
@@ -130,15 +138,10 @@ export function actionsOn(list) {
     list.remove(done);
     selection.set([]);
     list.focus(Math.min(at, list.shown.length - 1));
-    if (why) {
-      toast(t("Not deleted: {why}", { why }));
-    } else {
-      toast(
-        tn("“{name}” moved to the trash.", "{n} entries moved to the trash.", ...counted(items)),
-        t("Undo"),
-        () => restore([...done.values()]),
-      );
-    }
+    const said = why
+      ? t("Not deleted: {why}", { why })
+      : tn("“{name}” moved to the trash.", "{n} entries moved to the trash.", ...counted(items));
+    toast(said, done.size ? t("Undo") : "", () => restore([...done.values()]));
   }
 
   /** @param {Record<string, any>[]} gone what the server told of each */
@@ -257,7 +260,7 @@ export function actionsOn(list) {
     );
     found.onclick = (event) => {
       const folder = closest(event.target, "a");
-      if (folder && !folder.matches(".button")) {
+      if (folder && !folder.matches(".back")) {
         event.preventDefault();
         place(item, items, folder.href);
       }
@@ -302,7 +305,7 @@ export function actionsOn(list) {
   menuOn(list, act);
   // What the dialog shows is one of our pages: its way back, too, is a link.
   dialog.onclick = (event) => {
-    if (event.target === dialog || closest(event.target, "a.button")) {
+    if (event.target === dialog || closest(event.target, ".back")) {
       event.preventDefault();
       dialog.close();
     }

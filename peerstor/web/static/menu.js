@@ -50,12 +50,14 @@ export function menuOn(list, act) {
     lay(more);
     find(menu, "a").focus();
   });
-  menu.onclick = ({ target }) => {
-    const order = closest(target, "[data-act]")?.dataset.act;
+  menu.onclick = (event) => {
+    const order = closest(event.target, "[data-act]")?.dataset.act;
     const item = subject();
-    if (order && item) {
+    if (order && item && isPlain(event)) {
       menu.hidePopover();
-      act(order, [item]);
+      if (act(order, [item])) {
+        event.preventDefault(); // without scripts it is a link
+      }
     }
   };
   menu.ontoggle = () => {
