@@ -45,7 +45,7 @@ class LooksTest(BrowserCase):
 
     def situations(self) -> "list[str]":
         """Name the pages, and those states of the listing that only a script brings."""
-        return [*PAGES, "menu", "selected", "toast", "dialog", "renaming"]
+        return [*PAGES, "menu", "selected", "toast", "dialog", "details", "renaming"]
 
     def show(self, situation: str) -> None:
         """Bring about a page or a state."""
@@ -57,6 +57,10 @@ class LooksTest(BrowserCase):
         if situation == "selected":
             page.get_by_label("Select report.pdf").check()
             page.get_by_label("Select Music").check()
+        elif situation == "details":
+            page.get_by_label("Actions for report.pdf").click()
+            page.locator(".menu").get_by_text("Details").click()
+            page.get_by_role("dialog").wait_for()
         elif situation == "dialog":
             page.get_by_role("link", name="New folder").click()
             page.get_by_role("dialog").wait_for()
