@@ -172,7 +172,7 @@ class KeepingTests(KeptCase):
 
     def test_bounds(self) -> None:
         """Of all that is kept, the least recently used goes; what is too large isn't kept."""
-        self.patch(kept, "ROOM", 12_000)
+        self.patch(kept, "ROOM", 40_000)
         for number in range(10):
             self.house.put_file(f"many/{number}/x")
             for _ in range(3):

@@ -212,7 +212,7 @@ class BasePath(ProxyCase):
             self.assertEqual(listing["path"], folder.replace("/-/tree", ""))
             lines = self.ask("GET", self.base + folder, Accept="text/plain").body.decode().split()
             self.assertEqual(lines, [entry["href"] for entry in listing["entries"]])
-        link = self.ask("GET", f"{self.base}/-/tree/api/?limit=1").headers["link"]
+        link = self.ask("GET", f"{self.base}/-/tree/api/?limit=1", Accept="application/json").headers["link"]
         following = re.fullmatch(r'<([^>]+)>; rel="next"', link)
         assert following is not None and following[1].startswith(f"{self.base}/-/tree/api/?")
         self.assertEqual(self.ask("GET", following[1]).status, 200)

@@ -220,6 +220,7 @@ export function actionsOn(list) {
       return null;
     }
     dialog.replaceChildren(...find(page, "main").childNodes);
+    dialog.setAttribute("aria-labelledby", "asked");
     if (!dialog.open) {
       dialog.showModal();
     }
