@@ -85,7 +85,7 @@ class Walk(SynchronousTestCase):
         self.wait("!document.querySelector('dialog.preview[open]')")
         content = os.urandom(20_000_000)
         (self.folder / "sent.bin").write_bytes(content)
-        engine.choose("input[data-choose]", self.folder / "sent.bin")
+        engine.choose("input[data-choose=choose]", self.folder / "sent.bin")
         self.wait(f"{NAMES}.includes('sent.bin')")
         self.assertEqual((self.storage / "sent.bin").read_bytes(), content)
         urlopen(Request(f"{self.server.address}others.txt", method="PUT", data=b"x"), timeout=30).close()
