@@ -72,7 +72,7 @@ class ScriptedTest(ActingCase):
         self.page.keyboard.press("Enter")
         self.toast("Renamed to “renamed.txt”.")
         self.assertEqual(self.there(), ["b.txt", "c.txt", "d.txt", "goal", "renamed.txt"])
-        self.assertEqual(self.page.evaluate("document.activeElement.textContent"), "renamed.txt")
+        expect(self.page.locator(":focus")).to_have_text("renamed.txt")
         self.order("b.txt", "Rename")
         self.page.keyboard.type("c")
         self.page.keyboard.press("Enter")
@@ -122,7 +122,7 @@ class ScriptedTest(ActingCase):
             module(download.value.path()).close()
         dialog.get_by_role("link", name="Back to the folder").click()
         dialog.wait_for(state="hidden")
-        self.assertEqual(self.page.url, self.origin)
+        expect(self.page).to_have_url(self.origin)
 
     def test_move_and_copy(self) -> None:
         """Several are brought to a folder that is found by following links; what is there already isn't replaced."""
@@ -231,7 +231,7 @@ class KeyboardTest(ActingCase):
         self.page.locator("html.scripted").wait_for()
         press = self.page.keyboard.press
         press("ArrowDown")
-        self.assertEqual(self.page.evaluate("document.activeElement.textContent"), "a.txt")
+        expect(self.page.locator(":focus")).to_have_text("a.txt")
         press("Space")
         press("Shift+ArrowDown")
         press("Shift+ArrowDown")
@@ -245,7 +245,7 @@ class KeyboardTest(ActingCase):
         press("Home")
         press("Delete")
         self.toast("“a.txt” moved to the trash.")
-        self.assertEqual(self.page.evaluate("document.activeElement.textContent"), "b.txt")
+        expect(self.page.locator(":focus")).to_have_text("b.txt")
         press("Control+a")
         self.page.get_by_text("4 selected").first.wait_for()
         press("Escape")

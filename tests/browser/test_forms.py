@@ -2,7 +2,7 @@
 
 import os
 
-from playwright.sync_api import FilePayload, Page
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.stage import BrowserCase
 
@@ -32,7 +32,7 @@ class FormTest(BrowserCase):
             )
             page.get_by_role("link", name="größe %.bin", exact=True).wait_for()
             self.assertEqual({path.name: path.read_bytes() for path in folder.iterdir()}, contents)
-            self.assertEqual(page.url, f"{self.server.address}scripts%20{scripts}/")
+            expect(page).to_have_url(f"{self.server.address}scripts%20{scripts}/")
 
     def test_buttons_without_scripts(self) -> None:
         """Without scripts, nothing is offered that needs them."""

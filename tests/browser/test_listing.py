@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from playwright.sync_api import expect
+
 from tests.browser.stage import BrowserCase
 
 ODD_NAMES = (
@@ -82,7 +84,7 @@ class OddNamesTest(BrowserCase):
         for name in ODD_NAMES:
             (self.storage / os.fsdecode(name)).mkdir()
         self.go()
-        self.assertEqual(self.page.title(), "All files – PeerStor")
+        expect(self.page).to_have_title("All files – PeerStor")
         self.assertEqual(self.page.locator("#listing script").count(), 0)
 
     def test_long_names_fit(self) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.stage import WITHIN, BrowserCase
 from tests.browser.test_looks import AXE, SCHEMES
@@ -121,7 +121,7 @@ class LiveTest(LiveCase):
         self.wait_name("c.txt")
         self.assertTrue(self.page.get_by_label("Select d.txt").is_checked())
         self.assertEqual(self.names(), ["b.txt", "c.txt", "d.txt"])
-        self.assertEqual(self.page.evaluate("document.activeElement.textContent"), "d.txt")
+        expect(self.page.locator(":focus")).to_have_text("d.txt")
         self.page.get_by_label("Actions for d.txt").click()
         self.page.locator(".menu").get_by_text("Rename", exact=True).click()
         self.page.keyboard.type("halfway")
@@ -148,7 +148,7 @@ class LiveTest(LiveCase):
         self.page.get_by_role("link", name="b.txt", exact=True).focus()
         os.unlink(self.storage / "b.txt")
         self.page.wait_for_function("() => document.querySelectorAll('#listing tbody tr').length === 2")
-        self.assertEqual(self.page.evaluate("document.activeElement.textContent"), "d.txt")
+        expect(self.page.locator(":focus")).to_have_text("d.txt")
 
     def test_nothing_moves(self) -> None:
         """What the reader points to, or sees first, stays where it is, in long lists too."""

@@ -4,7 +4,7 @@ import hashlib
 import re
 
 import pytest
-from playwright.sync_api import CDPSession
+from playwright.sync_api import CDPSession, expect
 
 from tests.browser.stage import BrowserCase
 
@@ -60,7 +60,7 @@ class LongWayTest(BrowserCase):
         self.set_network(session, pace=-1)
         self.server.start()
         self.wait_done("long.bin")
-        self.assertEqual(reminder.count(), 0)
+        expect(reminder).to_have_count(0)
         digests = []
         for path in (source, self.storage / "long.bin"):
             with path.open("rb") as file:

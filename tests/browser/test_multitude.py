@@ -47,6 +47,6 @@ class MultitudeTest(BrowserCase):
         self.assertEqual((self.storage / "small" / "17" / "1717.txt").read_bytes(), b"1717")
         self.assertLess(self.page.evaluate("() => window.longest"), LONGEST)
         self.assertLessEqual(self.page.evaluate("() => window.most"), 100)
-        self.assertEqual(self.page.locator("#running li").count(), 0)
+        expect(self.page.locator("#running li")).to_have_count(0)
         self.assertLess(len(heard(self.page)), 12)
-        self.assertEqual(self.page.title(), "All files – PeerStor")
+        expect(self.page).to_have_title("All files – PeerStor")

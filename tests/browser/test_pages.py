@@ -1,5 +1,7 @@
 """What every page has to be: readable by everybody, and within its policy."""
 
+from playwright.sync_api import expect
+
 from tests.browser.stage import BrowserCase
 
 FAULTS = """() => {
@@ -96,7 +98,7 @@ class PagesTest(BrowserCase):
         """The first stop of the Tab key leads past the head of the page; each stop can be seen."""
         self.go()
         self.page.keyboard.press("Tab")
-        self.assertEqual(self.page.evaluate("document.activeElement.textContent"), "Skip to the content")
+        expect(self.page.locator(":focus")).to_have_text("Skip to the content")
         stops = []
         while "Upload" not in stops:
             self.page.keyboard.press("Tab")

@@ -8,7 +8,7 @@ import zlib
 from unittest import SkipTest
 from urllib.parse import quote
 
-from playwright.sync_api import Locator, Response, Route
+from playwright.sync_api import Locator, Response, Route, expect
 
 from tests.browser.stage import BrowserCase
 from tests.browser.test_looks import AXE, SCHEMES, SHOTS, SIZES
@@ -92,7 +92,7 @@ class PreviewCase(BrowserCase):
     def wait_shown(self, name: str) -> None:
         """Wait until a file is shown over the listing, at its own address."""
         self.dialog.get_by_role("heading", level=1, name=name, exact=True).wait_for()
-        self.assertEqual(self.page.url, f"{self.origin}-/view/{quote(name)}")
+        expect(self.page).to_have_url(f"{self.origin}-/view/{quote(name)}")
 
     def wait_closed(self, name: str) -> None:
         """Wait until the listing is there again, the focus on the row of a file."""
@@ -101,8 +101,8 @@ class PreviewCase(BrowserCase):
             "name => document.activeElement.matches('#listing a') && document.activeElement.textContent === name",
             arg=name,
         )
-        self.assertEqual(self.page.url, self.origin)
-        self.assertEqual(self.page.title(), "All files – PeerStor")
+        expect(self.page).to_have_url(self.origin)
+        expect(self.page).to_have_title("All files – PeerStor")
 
     def turn(self, word: str, name: str) -> Locator:
         """Find the link to the file before or behind."""
@@ -136,7 +136,7 @@ class OverTheListing(PreviewCase):
         self.page.keyboard.press("Escape")
         self.wait_closed("b.png")
         self.page.keyboard.press("ArrowDown")
-        self.assertEqual(self.page.evaluate("document.activeElement.textContent"), "c (folder)")
+        expect(self.page.locator(":focus")).to_have_text("c (folder)")
 
     def test_sorted(self) -> None:
         """The files beside are those that the listing shows beside, however it is sorted and filtered."""
@@ -183,7 +183,7 @@ class OverTheListing(PreviewCase):
         self.assertFalse(self.dialog.is_visible())
         self.page.go_back()
         self.link("b.png").wait_for()
-        self.assertEqual(self.page.url, self.origin)
+        expect(self.page).to_have_url(self.origin)
         self.open("a.txt")
 
     def test_pages_within(self) -> None:
@@ -195,13 +195,13 @@ class OverTheListing(PreviewCase):
         self.wait_shown("README.md")
         self.dialog.get_by_role("link", name="the notes").click()
         self.page.get_by_role("heading", level=1, name="notes.md").wait_for()
-        self.assertEqual(self.page.url, f"{self.origin}-/view/notes.md#md-two-more")
+        expect(self.page).to_have_url(f"{self.origin}-/view/notes.md#md-two-more")
         self.page.wait_for_function("() => scrollY > 0")
         self.page.go_back()
         self.page.get_by_role("heading", level=1, name="README.md").wait_for()
         self.page.go_back()
         self.link("b.png").wait_for()
-        self.assertEqual(self.page.url, self.origin)
+        expect(self.page).to_have_url(self.origin)
 
     def test_keys_do_nothing_below(self) -> None:
         """While a file is shown, no key does anything with the entries below it."""
@@ -248,7 +248,7 @@ class OverTheListing(PreviewCase):
         self.page.route("**/-/view/a.txt", go)
         self.link("a.txt").click()
         self.page.get_by_text("Nothing here").wait_for()
-        self.assertEqual(self.page.url, f"{self.origin}-/view/a.txt")
+        expect(self.page).to_have_url(f"{self.origin}-/view/a.txt")
 
     def test_sound(self) -> None:
         """A sound plays from where one wants to hear it, of which only that is fetched; leaving ends it."""
@@ -330,10 +330,10 @@ class Documents(PreviewCase):
         end, start = self.page.evaluate(where)
         self.assertGreater(start, end)
         below.get_by_role("link", name="the end").click()
-        self.assertEqual(self.page.url, f"{self.origin}#md-the-end")
+        expect(self.page).to_have_url(f"{self.origin}#md-the-end")
         below.get_by_role("link", name="the notes").click()
         self.page.get_by_role("heading", name="Two more").wait_for()
-        self.assertEqual(self.page.url, f"{self.origin}-/view/notes.md#md-two-more")
+        expect(self.page).to_have_url(f"{self.origin}-/view/notes.md#md-two-more")
 
     def test_stored_page(self) -> None:
         """A stored HTML page or SVG image is shown, and nothing in it runs."""
@@ -348,7 +348,7 @@ class Documents(PreviewCase):
         self.page.keyboard.press("ArrowRight")
         self.wait_shown("x.svg")
         self.page.wait_for_function("() => document.querySelector('.preview img').naturalWidth > 0")
-        self.assertEqual(self.page.title(), "x.svg – PeerStor")
+        expect(self.page).to_have_title("x.svg – PeerStor")
         self.assertFalse((self.storage / "stolen").exists())
 
 
@@ -415,7 +415,7 @@ class ByKeys(PreviewCase):
         self.page.locator("audio").focus()
         self.page.keyboard.press("ArrowLeft")
         self.page.locator("body").press("Tab")
-        self.assertEqual(self.page.url, f"{self.origin}-/view/sound.wav")
+        expect(self.page).to_have_url(f"{self.origin}-/view/sound.wav")
 
 
 class Looks(PreviewCase):

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 from tests.browser.stage import BrowserCase
 from tests.integration.nginx import Nginx
 
@@ -63,7 +65,7 @@ class BehindProxy(BrowserCase):
         self.page.locator("#files").set_input_files(str(self.make_file("sent.bin", 300_000)))
         self.page.get_by_role("button", name="Upload", exact=True).click()
         self.page.locator("tbody bdi", has_text="sent.bin").first.wait_for()
-        self.assertEqual(self.page.url, f"{self.origin}a%20folder/")
+        expect(self.page).to_have_url(f"{self.origin}a%20folder/")
         self.assertEqual((self.storage / "a folder/sent.bin").stat().st_size, 300_000)
 
     def test_resumable(self) -> None:

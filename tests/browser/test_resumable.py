@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Request
+from playwright.sync_api import Request, expect
 from psutil import Process
 
 from tests.browser.stage import BrowserCase
@@ -92,7 +92,7 @@ class ResumableTest(SlowCase):
             self.page.locator("#listing").get_by_role("link", name=path.name, exact=True).wait_for()
             self.assert_stored(path, f"fol der+&/{path.name}")
         self.assertEqual(self.page.evaluate("localStorage.length"), 0)
-        self.assertEqual(self.page.title(), "fol der+& – PeerStor")
+        expect(self.page).to_have_title("fol der+& – PeerStor")
 
     def test_below_the_prefix(self) -> None:
         """A folder whose name clashes with ours takes uploads too."""
@@ -125,7 +125,7 @@ class ResumableTest(SlowCase):
         self.assertGreaterEqual(self.begun_at[0], offset)
         self.assertLess(self.strait.passed, SIZE - offset + MIB)
         self.assert_stored(source)
-        self.assertEqual(reminder.count(), 0)
+        expect(reminder).to_have_count(0)
         self.assertEqual(self.page.evaluate("localStorage.length"), 0)
 
     def test_pause_and_resume(self) -> None:
@@ -133,7 +133,7 @@ class ResumableTest(SlowCase):
         source = self.begin("paused.bin", 0.3)
         self.card("paused.bin").get_by_role("button", name="Pause").click()
         self.card("paused.bin").get_by_text("Paused at").wait_for()
-        self.assertEqual(self.page.title(), "All files – PeerStor")
+        expect(self.page).to_have_title("All files – PeerStor")
         self.speed_up()
         self.card("paused.bin").get_by_role("button", name="Resume").click()
         self.wait_done("paused.bin")

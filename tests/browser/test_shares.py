@@ -4,7 +4,7 @@ import json
 import os
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.stage import WITHIN, BrowserCase
 
@@ -111,7 +111,7 @@ class OpeningTest(ShareCase):
             page.get_by_label("Password").fill("open sesame")
             page.get_by_role("button", name="Open").click()
             page.get_by_text("the content").wait_for()
-            self.assertEqual(page.url, f"{address}/file.txt")
+            expect(page).to_have_url(f"{address}/file.txt")
             page.goto(address)
             page.get_by_role("link", name="file.txt", exact=True).wait_for()
 

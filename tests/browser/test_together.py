@@ -47,7 +47,7 @@ class TogetherTest(SlowCase):
         self.assertTrue(0 < float(bar.evaluate("bar => bar.value")) < 1)
         self.speed_up()
         self.wait_all()
-        self.assertEqual(self.page.title(), "All files – PeerStor")
+        expect(self.page).to_have_title("All files – PeerStor")
 
     def test_milestones(self) -> None:
         """What is said aloud is the beginning, the quarters and the end: never each percent, nor each file."""
@@ -66,7 +66,7 @@ class TogetherTest(SlowCase):
         self.strait.rate = MIB // 20
         self.summary.get_by_role("button", name="Pause all").click()
         expect(self.summary).to_contain_text("3 paused")
-        self.assertEqual(self.page.title(), "All files – PeerStor")
+        expect(self.page).to_have_title("All files – PeerStor")
         self.speed_up()
         self.summary.get_by_role("button", name="Resume all").click()
         self.wait_all()
