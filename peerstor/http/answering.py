@@ -7,10 +7,14 @@ from typing import Any
 from twisted.web.http_headers import Headers
 
 from peerstor.http.clients import Place
+from peerstor.http.keen import Keenness
 from peerstor.http.outright import emptied, send
 from peerstor.http.repeats import Answer, repeatable
 from peerstor.http.request import new_request_id
 from peerstor.http.strict import StrictChannel
+
+UNSENT_OF_KEEN = 2 * 1024 * 1024
+"""Bytes that the kernel takes for a client that reads beyond what is on its way: two slices of `zerocopy`."""
 
 
 class AnsweringChannel(StrictChannel):
@@ -26,6 +30,7 @@ class AnsweringChannel(StrictChannel):
     def __init__(self) -> None:
         super().__init__()
         self._written = 0
+        self._keenness = Keenness(UNSENT_OF_KEEN)
         self._untouched = True
         self._raw: bytes | None = None
         self._gathered: list[bytes] | None = None
@@ -144,3 +149,4 @@ class AnsweringChannel(StrictChannel):
         """Count bytes of an answer that go to the socket in another way than through `write`."""
         self._written += count
         self.site.sent += count
+        self._keenness.took(count, self.transport.socket)

@@ -10,7 +10,7 @@ SAMPLED = 64 * 1024
 """Bytes between two bytes that are looked at where the kernel counts no pages. Closer costs calls; a hole between
 two of them costs everybody one wait for a disk."""
 
-COUNTED = 256 * 1024
+COUNTED = 1024 * 1024
 """The same where it does: all pages are there, and only the end of what is still being read in is looked for."""
 
 SCRATCH = 128 * 1024

@@ -7,7 +7,6 @@ names of twisted that this stands on are listed in `tests/http/test_twisted_name
 """
 
 import contextlib
-import socket
 from typing import Any
 
 from OpenSSL import SSL
@@ -19,6 +18,7 @@ from twisted.internet.tcp import Server
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from peerstor.http.keen import Keenness
 from peerstor.http.tls import ServerContexts
 
 RECORD = 16 * 1024
@@ -35,12 +35,9 @@ READ_PER_TURN = 256 * 1024
 WRITTEN_PER_TURN = 1024 * 1024
 """Bytes sent before others have their turn: what a producer may hand over in one, see `peerstor.http.blocks`."""
 
-KEEN_AFTER = 4 * 1024 * 1024
-"""Bytes of answers after which a client counts as one that reads, however many come."""
-
 UNSENT_OF_KEEN = 512 * 1024
-"""Bytes that the kernel then takes for it beyond what is on its way. The few that it takes of everybody (see
-`peerstor.daemon.listen`) have it push each record by itself, which costs a fifth of the whole transfer."""
+"""Bytes that the kernel takes for a client that reads beyond what is on its way. The few that it takes of
+everybody have it push each record by itself, which costs a fifth of the whole transfer."""
 
 
 @implementer(ISSLTransport)
@@ -64,7 +61,7 @@ class SecureServer(Server):
         self._paused = False
         self._read_waits = False
         self._said_goodbye = False
-        self._until_keen = KEEN_AFTER
+        self._keenness = Keenness(UNSENT_OF_KEEN)
         super().__init__(
             plain.socket,
             protocol,
@@ -152,7 +149,7 @@ class SecureServer(Server):
                 return count
             self.offset += count
             left -= count
-            self._note_taken(count)
+            self._keenness.took(count, self.socket)
             if left and self.offset < len(self.dataBuffer):
                 return None  # the kernel takes no more for now
         return None
@@ -174,14 +171,6 @@ class SecureServer(Server):
         except SSL.Error:
             return CONNECTION_LOST
         return done
-
-    def _note_taken(self, count: int) -> None:
-        if self._until_keen <= 0:
-            return
-        self._until_keen -= count
-        if self._until_keen <= 0 and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            with contextlib.suppress(OSError):  # the connection is lost, which shows elsewhere
-                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_OF_KEEN)
 
     def _refill(self) -> bool:
         """Take the next bytes to be sent; tells whether there are any."""

@@ -15,14 +15,12 @@ from peerstor.http.request import StreamingRequest
 from peerstor.http.residency import Residency, load
 from peerstor.http.spans import FileShrank, Span
 
-SLICE = 1024 * 1024
-"""Bytes sent in one go. Less costs calls; more keeps everybody else waiting meanwhile."""
+SLICE = 512 * 1024
+"""Bytes sent in one go. Less costs calls. More keeps everybody else waiting, and clients that read ahead of what
+comes: each of them is then woken for every few bytes, which takes longer than sending them."""
 
-FIRST_SLICE = 256 * 1024
-"""The same at the beginning of an answer: many answers are short, and those who wait are many then."""
-
-BEGINNING = 2 * 1024 * 1024
-"""Bytes of an answer that count as its beginning."""
+AHEAD = 8 * 1024 * 1024
+"""Bytes that are looked for in memory at once, as long as all of them are there."""
 
 VOUCHED = 1.0
 """Seconds for which a run of a file is taken to stay in memory once it was seen there."""
@@ -68,7 +66,6 @@ class ZeroCopy:
         self._lent: Lent | None = None
         self._over = self._loading = False
         self._fd, self._position, self._left = -1, 0, 0
-        self._sent = 0
         self._vouched_to, self._vouched_at = 0, 0.0
 
     async def run(self) -> tuple[bytes | Span, ...]:
@@ -134,7 +131,7 @@ class ZeroCopy:
     def _send(self) -> bool:
         """Send up to a slice, as much as the socket takes; tell whether that was the last of it."""
         assert self._lent is not None
-        budget = SLICE if self._sent >= BEGINNING else FIRST_SLICE
+        budget = SLICE
         while self._left or self._next_span():
             if budget <= 0:
                 return False
@@ -172,8 +169,11 @@ class ZeroCopy:
         """Count the bytes, up to `budget`, that are in memory at the present position."""
         now = self._clock.seconds()
         if self._vouched_to <= self._position or now - self._vouched_at > VOUCHED:
-            length = min(self._left, max(budget, FIRST_SLICE))
-            if not self._residency.warm(self._fd, self._position, length):
+            for ahead in (AHEAD, SLICE):
+                length = min(self._left, ahead)
+                if self._residency.warm(self._fd, self._position, length):
+                    break
+            else:
                 return 0
             self._vouched_to, self._vouched_at = self._position + length, now
         return min(budget, self._left, self._vouched_to - self._position)
@@ -202,7 +202,6 @@ class ZeroCopy:
     def _move(self, sent: int) -> None:
         self._position += sent
         self._left -= sent
-        self._sent += sent
         self._count(sent)
 
     def _count(self, sent: int) -> None:

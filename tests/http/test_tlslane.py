@@ -19,12 +19,12 @@ from zope.interface.verify import verifyObject
 
 from peerstor.http.firstbyte import FirstByteFactory
 from peerstor.http.intake import Intake
+from peerstor.http.keen import KEEN_AFTER
 from peerstor.http.lent import lendable
 from peerstor.http.outflow import unsent
 from peerstor.http.request import StreamingRequest
 from peerstor.http.tls import ServerContexts, server_context
 from peerstor.http.tlslane import (
-    KEEN_AFTER,
     READ_AT_ONCE,
     RECORD,
     UNSENT_OF_KEEN,

@@ -19,6 +19,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from peerstor.http import lent, zerocopy
+from peerstor.http.answering import UNSENT_OF_KEEN
+from peerstor.http.keen import KEEN_AFTER
 from peerstor.http.request import StreamingRequest
 from peerstor.http.residency import Residency
 from peerstor.http.sender import FileShrank, Span, TransferStopped, send_spans
@@ -140,14 +142,9 @@ class Sending(ZeroCopyCase):
         self.assertEqual(sum(sent), SIZE)
 
     def test_slices(self) -> None:
-        """Nobody waits longer than for a slice: 256 KiB at the beginning of an answer, 1 MiB later."""
+        """Nobody waits longer than for a slice of half a MiB."""
         self.get(f"0-{SIZE}")
-        sent = 0
-        for call in self.sendfile.call_args_list:
-            _, _, position, length = call.args
-            self.assertLessEqual(length, zerocopy.SLICE if position >= 2 * MIB else zerocopy.FIRST_SLICE)
-            sent = max(sent, length)
-        self.assertGreater(sent, zerocopy.FIRST_SLICE)
+        self.assertEqual(max(call.args[3] for call in self.sendfile.call_args_list), MIB // 2)
 
     def test_head_and_first_bytes(self) -> None:
         """The head waits for the first bytes of the file, and shares its packet with them."""
@@ -337,8 +334,9 @@ class Cold(ZeroCopyCase):
         self.patch(Residency, "warm", warm)
         real = self.sendfile._mock_wraps
         self.patch(os, "sendfile", lambda *args: real(*args[:3], min(args[3], 10_000)))
-        self.get(f"0-{MIB}")
-        self.assertEqual([call.args[1] for call in warm.call_args_list], [0, MIB // 4, MIB // 2, 3 * MIB // 4])
+        self.patch(zerocopy, "AHEAD", MIB)
+        self.get(f"0-{2 * MIB + 1}")
+        self.assertEqual([call.args[1:] for call in warm.call_args_list], [(0, MIB), (MIB, MIB), (2 * MIB, 1)])
         warm.reset_mock()
         client = self.sockets.connect()
         self.ask(client, "0-100000", last="Connection: close\r\n")
@@ -347,6 +345,28 @@ class Cold(ZeroCopyCase):
             self.sockets.turn()
             client.take()
         self.assertGreater(warm.call_count, 5)
+
+    def test_partly_in_memory(self) -> None:
+        """Where not all that lies ahead is in memory, a slice that is there goes out all the same."""
+        asked = []
+
+        def warm(_: Residency, fd: int, position: int, length: int) -> bool:
+            asked.append((position, length))
+            return position + length <= MIB
+
+        self.patch(Residency, "warm", warm)
+        held = HeldThreads()
+        self.resource.threads = held
+        client = self.sockets.connect()
+        self.ask(client, f"0-{2 * MIB}")
+        self.sockets.until(lambda: held.waiting, client)
+        half = MIB // 2
+        self.assertEqual(
+            asked, [(0, 2 * MIB), (0, half), (half, 2 * MIB - half), (half, half), (MIB, MIB), (MIB, half)]
+        )
+        self.sockets.settle()
+        client.take()
+        self.assertEqual(bytes(client.received).partition(b"\r\n\r\n")[2], self.content[:MIB])
 
 
 class Ending(ZeroCopyCase):
@@ -431,6 +451,15 @@ class Ending(ZeroCopyCase):
 
 class Fairness(ZeroCopyCase):
     """Fast clients beside others."""
+
+    def test_keen(self) -> None:
+        """The kernel takes more for a client that has taken much, by one answer or by many."""
+        client = self.sockets.connect()
+        for taken in range(6):
+            unsent = client.transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+            self.assertEqual(unsent == UNSENT_OF_KEEN, taken * MIB >= KEEN_AFTER)
+            self.ask(client, f"0-{MIB}")
+            self.sockets.until(lambda expected=taken + 1: len(self.resource.outcomes) == expected, client)
 
     def test_small_request_among_fast_clients(self) -> None:
         """While sixteen clients take all that they can get, a small request waits for a turn of each at most."""
