@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
@@ -329,7 +330,9 @@ class RemoteSinkTests(SinkTests):
 class ListenerTests(SynchronousTestCase):
     def test_change_log(self) -> None:
         """The logs of changes are listeners, and so is whoever tells of folders."""
-        following = Following(sandbox=None, threads=ImmediateThreads(), clock=Clock(), wall=float)  # type: ignore[arg-type]
+        following = Following(
+            sandbox=Mock(root=b"/nowhere"), threads=ImmediateThreads(), clock=Clock(), wall=float
+        )
         for listener in (ChangeLog(), AuditedChanges(KeptAudit()), following):
             verifyObject(IChangeListener, listener)
 

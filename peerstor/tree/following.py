@@ -121,7 +121,7 @@ class Following:
         self._threads = threads
         self._clock = clock
         self._wall = wall
-        self._watches = Watches()
+        self._watches = Watches(sandbox.root)
         # By their names; beside each other, those of one name that no link may lead out of the same way.
         self._folders: dict[Parts, dict[int, Followed]] = {}
         self._count = 0

@@ -1,25 +1,43 @@
-"""Hearing that something was mounted or unmounted, of which no folder tells (proc_pid_mountinfo(5))."""
+"""Hearing that something was mounted or unmounted, of which no folder tells (proc_pid_mountinfo(5)).
+
+Machines mount all day: a stick here, a container there. Only what has to do with one place counts.
+"""
 
 import os
+import re
 import select
+
+_POINT = 4
+"""The field of a line that names where something is mounted."""
+
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 
 class Mounting:
-    """Watches this process's table of mounts. Nothing here waits."""
+    """Watches this process's table of mounts for those on the way to a place, at it and below it.
 
-    def __init__(self) -> None:
-        """Begin to listen.
+    Nothing here waits.
+    """
 
+    def __init__(self, place: bytes) -> None:
+        """Begin to listen. The only thing that may ask a disk: where links on the way to the place lead.
+
+        :param place: path of a folder.
         :raise OSError: the system has no such table.
         """
         self._fd = -1
+        self._place = os.path.realpath(place) + b"/"
         self._fd = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLPRI)
+        self._known = self._read()
 
     def changed(self) -> bool:
-        """Tell whether the table has changed since this was last asked."""
-        return bool(self._poll.poll(0))
+        """Tell whether one of those mounts has come, gone or changed since this was last asked."""
+        if not self._poll.poll(0):
+            return False
+        known, self._known = self._known, self._read()
+        return known != self._known
 
     def close(self) -> None:
         """Listen no more; once more does nothing."""
@@ -30,3 +48,12 @@ class Mounting:
     def __del__(self) -> None:
         """See `close`."""
         self.close()
+
+    def _read(self) -> list[bytes]:
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        table = b"".join(iter(lambda: os.read(self._fd, 65536), b""))
+        return [line for line in table.splitlines() if self._matters(line.split(b" ")[_POINT])]
+
+    def _matters(self, point: bytes) -> bool:
+        point = _ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), point).rstrip(b"/") + b"/"
+        return self._place.startswith(point) or point.startswith(self._place)

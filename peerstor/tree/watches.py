@@ -84,8 +84,12 @@ class Since:
 class Watches:
     """Watches folders. What threads may call blocks; whatever says so is for the reactor's thread, and doesn't."""
 
-    def __init__(self) -> None:
-        """Watch nothing yet, and open nothing: that may come after a fork."""
+    def __init__(self, root: bytes) -> None:
+        """Watch nothing yet, and open nothing: that may come after a fork.
+
+        :param root: path of the folder in which all lie that are watched.
+        """
+        self._root = root
         self._queue: Inotify | None = None
         self._mounting: Mounting | None = None
         self._folders: OrderedDict[Identity, Watched] = OrderedDict()
@@ -170,7 +174,7 @@ class Watches:
             self._reopen(None, None)
         if self._queue is None:
             try:
-                self._reopen(Inotify(), Mounting())
+                self._reopen(Inotify(), Mounting(self._root))
             except OSError:
                 self._short_until = monotonic() + SHORT_FOR
                 return False

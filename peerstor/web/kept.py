@@ -57,7 +57,7 @@ class KeptListings:
 
     def __init__(self, *, sandbox: Sandbox, clock: IReactorTime) -> None:
         """Keep nothing yet."""
-        self.watches = Watches()
+        self.watches = Watches(sandbox.root)
         self._sandbox = sandbox
         self._clock = clock
         self._kept: OrderedDict[View, Kept] = OrderedDict()

@@ -174,8 +174,7 @@ class LiveTest(LiveCase):
     def test_own_deeds(self) -> None:
         """What somebody does on the page itself has the listing taken once, not again when it is heard of.
 
-        Once or twice more only where a busy machine was so slow that the folder's clock had moved on between the two,
-        or that what the kernel says of it came apart.
+        Once more only where a busy machine was so slow that the folder's clock had moved on between the two.
         """
         os.utime(self.storage, (1e9, 1e9))  # or it would be looked at again, as whatever has just changed is
         self.open()
@@ -186,7 +185,7 @@ class LiveTest(LiveCase):
         self.page.get_by_role("dialog").get_by_role("button", name="Make the folder").click()
         self.wait_name("new one")
         self.page.wait_for_timeout(3000)
-        self.assertIn(len(taken), (1, 2, 3))
+        self.assertIn(len(taken), (1, 2))
 
 
 class TabsTest(LiveCase):

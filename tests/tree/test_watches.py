@@ -18,7 +18,7 @@ class WatchesCase(StorageCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.watches = Watches()
+        self.watches = Watches(self.sandbox.root)
         os.mkdir(self.at(b"elsewhere"))
         for name in (b"folder/a", b"folder/b", b"folder/sub/inner", b"folder/linked"):
             self.write(name, b"12345")
@@ -133,7 +133,7 @@ class ChangeTests(WatchesCase):
     def test_a_folder_and_the_one_above(self) -> None:
         """A folder that is watched for its own sake and as an entry tells both."""
         for first, second in (("/folder/", "/folder/sub/"), ("/folder/sub/", "/folder/")):
-            self.watches = Watches()
+            self.watches = Watches(self.sandbox.root)
             one, other = self.watched(first), self.watched(second)
             self.assertTrue(self.watches.holds(one))
             self.write(b"folder/sub/" + first.encode().replace(b"/", b"_"))
@@ -240,7 +240,7 @@ class BoundsTests(WatchesCase):
             self.watched()
 
     def test_mounts(self) -> None:
-        """When something was mounted anywhere, nothing is known: a folder doesn't tell."""
+        """When something was mounted, nothing is known: a folder doesn't tell."""
         since = self.watched()
         assert self.watches._mounting is not None
         with patch.object(type(self.watches._mounting), "changed", lambda _: True):
