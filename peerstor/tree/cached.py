@@ -40,10 +40,12 @@ def signature_of(found: os.stat_result) -> Signature:
 class Known:
     """A file that was found once.
 
-    :param place: its absolute path, with no link in it.
-    :param storage: (device, inode) of the storage folder that it was found in.
+    :param root: the absolute path of the storage folder that it was found in, with no link in it.
+    :param place: the same of the file.
+    :param storage: (device, inode) of the storage folder.
     """
 
+    root: bytes
     place: bytes
     storage: tuple[int, int] | None
     signature: Signature
@@ -96,7 +98,8 @@ class CachedFiles:
         if storage != self._real_storage:
             # A link may lead to the storage, and to another one from now on.
             self._real_storage, self._real_root = storage, os.path.realpath(self._sandbox.root)
-        return Known(self._real_root + b"/" + path.joined, storage, signature_of(found))
+        root = self._real_root
+        return Known(root, root + b"/" + path.joined, storage, signature_of(found))
 
     def unchanged(self, known: Known) -> bool:
         """Tell whether a file still is there, with the content that it had.
@@ -104,7 +107,7 @@ class CachedFiles:
         Its mounts and folders needn't be looked at again: no link leads there, and it is the file found then.
         """
         try:
-            fd = openat2(AT_FDCWD, known.place, LOOK_ANYWHERE) if self._stands(known) else -1
+            fd = openat2(AT_FDCWD, known.place, LOOK_ANYWHERE) if self.stands(known) else -1
         except (OSError, Unavailable):
             return False
         if fd < 0:
@@ -136,10 +139,25 @@ class CachedFiles:
         opened = self._open_again(known)
         return None if opened is None else opened[0]
 
+    def stands(self, known: Known) -> bool:
+        """Tell whether the storage is the one that a file was found in, at most a moment ago."""
+        if known.storage != self._sandbox.identity:
+            return False
+        now = self._now()
+        if now >= self._stood_until:
+            try:
+                root = os.stat(self._sandbox.root)
+            except OSError:
+                return False
+            if (root.st_dev, root.st_ino) != known.storage:
+                return False
+            self._stood_until = now + MOMENT
+        return True
+
     def _open_again(self, known: Known) -> tuple[int, os.stat_result] | None:
         try:
             # Looked at before it is opened: what is there now may be a device.
-            alike = self._stands(known) and signature_of(os.lstat(known.place)) == known.signature
+            alike = self.stands(known) and signature_of(os.lstat(known.place)) == known.signature
             fd = openat2(AT_FDCWD, known.place, READ_ANYWHERE) if alike else -1
         except (OSError, Unavailable):
             return None
@@ -150,18 +168,6 @@ class CachedFiles:
             os.close(fd)
             return None
         return fd, found
-
-    def _stands(self, known: Known) -> bool:
-        """Tell whether the storage is the one that a file was found in, at most a moment ago."""
-        if known.storage != self._sandbox.identity:
-            return False
-        now = self._now()
-        if now >= self._stood_until:
-            root = os.stat(self._sandbox.root)
-            if (root.st_dev, root.st_ino) != known.storage:
-                return False
-            self._stood_until = now + MOMENT
-        return True
 
     def _read(self, fd: int, found: os.stat_result) -> bytes | None:
         device, size = found.st_dev, found.st_size

@@ -5,6 +5,7 @@ from attrs import frozen
 from peerstor.http.request import StreamingRequest
 from peerstor.tree.cached import CachedFiles, Known
 from peerstor.tree.sandbox import Opened
+from peerstor.tree.stillfiles import StillFiles
 from peerstor.web.guard import Admission
 
 TELLING = (
@@ -18,12 +19,12 @@ TELLING = (
 class FileContent:
     """A small file, sent whole."""
 
-    files: CachedFiles
+    files: StillFiles
     known: Known
 
     def content(self) -> bytes | None:
         """See `peerstor.http.repeats.Source`."""
-        return self.files.again(self.known)
+        return self.files.content(self.known)
 
 
 @frozen
@@ -48,12 +49,13 @@ def may_repeat(request: StreamingRequest, admission: Admission) -> bool:
     )
 
 
-def repeat_file(request: StreamingRequest, admission: Admission, files: CachedFiles, opened: Opened) -> None:
+def repeat_file(request: StreamingRequest, admission: Admission, still: StillFiles, opened: Opened) -> None:
     """Say that the answer, which is the whole file or that the client has it, may be given again.
 
-    :param opened: the file, which `files` opened.
+    :param still: gives the file's content from now on.
+    :param opened: the file, which `still.files` opened.
     """
     if not may_repeat(request, admission) or request.code not in (200, 304):
         return
-    kind = FileContent if request.code == 200 else FileState
-    request.source = kind(files, files.known(admission.path, opened.stat))
+    known = still.files.known(admission.path, opened.stat)
+    request.source = FileContent(still, known) if request.code == 200 else FileState(still.files, known)

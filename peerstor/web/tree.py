@@ -14,6 +14,7 @@ from peerstor.tree.cached import CachedFiles
 from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Conflict, Publisher
 from peerstor.tree.sandbox import Sandbox
+from peerstor.tree.stillfiles import StillFiles
 from peerstor.uploads.engine import Engine
 from peerstor.web.archiving import Archives, wished
 from peerstor.web.conditions import conditions, refuse_coding
@@ -83,6 +84,7 @@ class TreeFace:
         self._links = links
         self._sandbox = sandbox
         self._cached = cached
+        self._still = None if cached is None else StillFiles(cached, root=sandbox.root)
         self._ranges = None if cached is None else RangesAgain(files=files, cached=cached, guard=guard)
         self._publisher = publisher
         self._engine = engine
@@ -111,8 +113,8 @@ class TreeFace:
                 if reading.at_once and self._ranges is not None:
                     self._ranges.offer(request, admission, opened)
                 body = await self._files.answer(request, path.name, reading)
-                if reading.at_once and self._cached is not None and not request.startedWriting:
-                    repeat_file(request, admission, self._cached, opened)
+                if reading.at_once and self._still is not None and not request.startedWriting:
+                    repeat_file(request, admission, self._still, opened)
                 return body
         return self._redirect_to_folder(request, path)
 
