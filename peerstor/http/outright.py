@@ -28,18 +28,20 @@ def send(transport: Any, *pieces: bytes) -> None:
     :param transport: one that is `emptied`.
     :param pieces: what to send; a large one isn't copied to join it with the others.
     """
-    length = sum(map(len, pieces))
-    if length <= JOINED_AT_MOST or getattr(type(transport), "writeSomeData", None) is not Connection.writeSomeData:
+    if getattr(type(transport), "writeSomeData", None) is not Connection.writeSomeData:
         joined = b"".join(pieces)
         sent = transport.writeSomeData(joined)
-        # Where it failed, the transport will find out too, and knows what follows.
         _leave(transport, (joined,), 0 if isinstance(sent, Exception) else max(sent, 0))
         return
+    joins = sum(map(len, pieces)) <= JOINED_AT_MOST
+    if joins:
+        pieces = (b"".join(pieces),)
     try:
-        sent = transport.socket.sendmsg(pieces)
-    except OSError:
+        sent = transport.socket.send(pieces[0]) if joins else transport.socket.sendmsg(pieces)
+    except OSError:  # where it failed, the transport will find out too, and knows what follows
         sent = 0
-    _leave(transport, pieces, sent)
+    if not joins or sent < len(pieces[0]):
+        _leave(transport, pieces, sent)
 
 
 def _leave(transport: Any, pieces: Sequence[bytes], sent: int) -> None:
