@@ -72,7 +72,7 @@ class AnsweringChannel(StrictChannel):
     def _answer_again(self, answer: Answer, content: bytes) -> None:
         told = answer.told
         told.channel, told.sentLength, told.request_id = self, len(content), new_request_id()
-        send(self.transport, *answer.head(told.request_id), content)
+        self.site.departures.send(self.transport, *answer.head(told.request_id), content)
         self._written += len(content)
         self.site.sent += len(content)
         self._begin_idle()

@@ -22,13 +22,40 @@ def emptied(transport: Any) -> bool:
     return not (transport._tempDataLen or transport.dataBuffer or "doWrite" in vars(transport))
 
 
+def holdable(transport: Any) -> bool:
+    """Tell whether a transport writes to a bare socket of TCP."""
+    return getattr(type(transport), "writeSomeData", None) is Connection.writeSomeData
+
+
+def hold(transport: Any, *pieces: bytes) -> int:
+    """Put bytes into the transport's buffer without having it send them: `let_go` has to follow in this turn.
+
+    Whatever is written behind them goes out behind them, and whoever closes the connection has them sent first.
+
+    :param transport: one that is `emptied` and `holdable`.
+    :return: how many bytes.
+    """
+    length = sum(map(len, pieces))
+    transport._tempDataBuffer.extend(pieces)
+    transport._tempDataLen += length
+    return length
+
+
+def let_go(transport: Any) -> None:
+    """Send what is held, unless that is under way."""
+    if not transport.connected or transport.dataBuffer or "doWrite" in vars(transport):
+        return
+    pieces, transport._tempDataBuffer, transport._tempDataLen = transport._tempDataBuffer, [], 0
+    send(transport, *pieces)
+
+
 def send(transport: Any, *pieces: bytes) -> None:
     """Send as much as the kernel takes, and have the transport send the rest.
 
     :param transport: one that is `emptied`.
     :param pieces: what to send; a large one isn't copied to join it with the others.
     """
-    if getattr(type(transport), "writeSomeData", None) is not Connection.writeSomeData:
+    if not holdable(transport):
         joined = b"".join(pieces)
         sent = transport.writeSomeData(joined)
         _leave(transport, (joined,), 0 if isinstance(sent, Exception) else max(sent, 0))

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from peerstor.http.basin import Basin
+from peerstor.http.departures import Departures
 from peerstor.http.repeats import Repeats
 from peerstor.http.timeouts import Timeouts
 
@@ -34,6 +35,7 @@ class House(Protocol):
     sent: int
     lanes: bool
     basin: Basin
+    departures: Departures
     repeats: Repeats | None
 
     @property

@@ -13,6 +13,7 @@ from twisted.web.server import Site
 from peerstor.http.basin import Basin
 from peerstor.http.channel import StreamingChannel
 from peerstor.http.clients import LOCAL, UNKNOWN
+from peerstor.http.departures import Departures
 from peerstor.http.phrases import phrase
 from peerstor.http.repeats import Repeats
 from peerstor.http.request import StreamingRequest
@@ -74,6 +75,7 @@ class StreamingSite(Site):
         self.sent = 0
         self.lanes = lanes
         self.basin = Basin()
+        self.departures = Departures(reactor)
         self.repeats = repeats if lanes else None
         self._refusal_body = refusal_body
         self._log = log
