@@ -51,6 +51,7 @@ class StreamingChannel(AnsweringChannel):
         self.continue_sent = False
         self.address = UNKNOWN
         self._secure = False
+        self._host: Any = None
         self._phase = Phase.HEAD
         self._body: BodyStream | None = None
         self._intake: Intake | None = None
@@ -104,6 +105,12 @@ class StreamingChannel(AnsweringChannel):
 
     def writeConnectionLost(self) -> None:
         """Note nothing: that side is closed by ourselves alone."""
+
+    def getHost(self) -> Any:
+        """Give our end's address: twisted asks for it at each request, and would ask the kernel each time."""
+        if self._host is None:
+            self._host = super().getHost()
+        return self._host
 
     def isSecure(self) -> bool:
         """Tell whether the connection is encrypted, which is so or not for as long as there is one."""
