@@ -25,12 +25,12 @@ class AnsweringChannel(StrictChannel):
 
     transport: Any  # twisted's interfaces name a part each of what a stream transport offers
     address: str
+    _keenness: Keenness
     _place: Place
 
     def __init__(self) -> None:
         super().__init__()
         self._written = 0
-        self._keenness = Keenness(UNSENT_OF_KEEN)
         self._untouched = True
         self._raw: bytes | None = None
         self._gathered: list[bytes] | None = None

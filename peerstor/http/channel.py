@@ -14,11 +14,12 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from peerstor.http.answering import AnsweringChannel
+from peerstor.http.answering import UNSENT_OF_KEEN, AnsweringChannel
 from peerstor.http.body import BodyStream, Hold
 from peerstor.http.clients import LOCAL, UNKNOWN, client_address
 from peerstor.http.deadline import Deadline
 from peerstor.http.intake import Intake
+from peerstor.http.keen import Keenness
 from peerstor.http.outflow import unsent
 from peerstor.http.progress import Progress, Verdict
 from peerstor.http.request import StreamingRequest, new_request_id
@@ -69,6 +70,7 @@ class StreamingChannel(AnsweringChannel):
         self._place = (self._secure, self.address == LOCAL)
         super().connectionMade()
         self._deadline = Deadline(self.site.reactor)
+        self._keenness = Keenness(UNSENT_OF_KEEN, now=self.site.reactor.seconds)
         self._progress = Progress(clock=self.site.reactor, limits=self.site.timeouts)
         if not self.site.admit(self):
             if self.site.swamped(self):

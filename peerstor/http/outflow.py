@@ -1,9 +1,16 @@
 """How much of what was written has not yet reached the client."""
 
+import contextlib
 import fcntl
+import socket
 import struct
 import termios
 from typing import Any
+
+_ACKED = 120
+"""Where Linux's `struct tcp_info` has the bytes that the client has acknowledged (tcp(7); linux/tcp.h)."""
+
+_COUNT = struct.Struct("Q")
 
 
 def unsent(transport: Any) -> int:
@@ -21,8 +28,23 @@ def unsent(transport: Any) -> int:
     if not hasattr(transport, "_tempDataLen"):
         return 0
     held: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    held -= getattr(transport, "underway", 0)
     try:
         queued = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
     except (OSError, ValueError):  # no such request for this kind of socket, or it is closed
         return held
     return held + int(struct.unpack("i", queued)[0])
+
+
+def accepted(connection: socket.socket) -> int | None:
+    """Count the bytes that the kernel has taken for the client since the connection began, sent or not.
+
+    :return: None where that isn't known.
+    """
+    if not hasattr(socket, "TCP_INFO"):
+        return None
+    with contextlib.suppress(OSError, ValueError, struct.error):
+        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED + _COUNT.size)
+        queued = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        return int(_COUNT.unpack_from(told, _ACKED)[0]) + int(struct.unpack("i", queued)[0])
+    return None

@@ -1,6 +1,6 @@
 """Sending spans of open files to a client, with no read of the reactor's thread ever waiting for a disk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -18,16 +18,23 @@ __all__ = ["FileShrank", "Span", "SpanSource", "TransferStopped", "send_spans"]
 class SpanSource:
     """Blocks of a sequence of ready bytes and spans of files (see `peerstor.http.blocks.BlockSource`)."""
 
-    def __init__(self, parts: Iterable[bytes | Span], *, threads: Runs) -> None:
+    def __init__(
+        self, parts: Iterable[bytes | Span], *, threads: Runs, size: Callable[[], int] = lambda: BLOCK
+    ) -> None:
+        """Make a source.
+
+        :param size: tells how many bytes of a span a block is to have.
+        """
         self._parts: Iterator[bytes | Span] = iter(parts)
         self._threads = threads
         self._cache = spans.CacheReader()
         self._fd = -1
         self._position = 0
         self._left = 0
+        self._size = size
 
     def next_block(self) -> bytes | Deferred[bytes]:
-        """Return at most 64 KiB of a span, or one piece of ready bytes as it is; `b""` after the last.
+        """Return some bytes of a span, or one piece of ready bytes as it is; `b""` after the last.
 
         What the page cache holds comes at once, the rest through a thread, which may fail with `FileShrank`.
         """
@@ -40,7 +47,7 @@ class SpanSource:
                     return part
                 continue
             self._fd, self._position, self._left = part.fd, part.start, part.length
-        wanted = min(BLOCK, self._left)
+        wanted = min(self._size(), self._left)
         cached = self._cache.read(self._fd, self._position, wanted)
         if cached:
             return self._taken(cached)
@@ -83,4 +90,11 @@ async def _send(consumer: IConsumer, parts: Iterable[bytes | Span], threads: Run
         parts = await ZeroCopy(request=request, parts=parts, threads=threads, clock=clock).run()
         if not parts:
             return
-    await BlockProducer(consumer=consumer, source=SpanSource(parts, threads=threads), clock=clock).run()
+    source = SpanSource(parts, threads=threads, size=lambda: _block_size(consumer))
+    await BlockProducer(consumer=consumer, source=source, clock=clock).run()
+
+
+def _block_size(consumer: IConsumer) -> int:
+    """Ask the connection, where it knows."""
+    transport = consumer.channel.transport if isinstance(consumer, StreamingRequest) else None
+    return getattr(transport, "block_size", BLOCK)

@@ -52,7 +52,9 @@ def read(fd: int, position: int, length: int) -> bytes:
 
 
 class CacheReader:
-    """Reads what is in the page cache, in the caller's thread, without ever waiting for a disk."""
+    """Reads what is in the page cache, in the reactor's thread, without ever waiting for a disk."""
+
+    _scratch = bytearray()  # of all of them: nobody keeps anything in it
 
     def __init__(self) -> None:
         self._works = bool(NOWAIT) and hasattr(os, "preadv")
@@ -61,11 +63,13 @@ class CacheReader:
         """Return up to `length` bytes at `position`, or `b""` when only a read that may wait can tell."""
         if not self._works:
             return b""
-        buffer = bytearray(length)
+        if len(self._scratch) < length:
+            CacheReader._scratch = bytearray(length)
+        buffer = memoryview(self._scratch)[:length]
         try:
             count = os.preadv(fd, [buffer], position, NOWAIT)
         except OSError as error:
             # Any other fault shows again in the read that may wait, with its proper meaning.
             self._works = error.errno not in UNSUPPORTED
             return b""
-        return bytes(memoryview(buffer)[:count])
+        return bytes(buffer[:count])

@@ -7,11 +7,11 @@ names of twisted that this stands on are listed in `tests/http/test_twisted_name
 """
 
 import contextlib
-from typing import Any
+from typing import Any, cast
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, ISSLTransport
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime, ISSLTransport
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.tcp import Server
@@ -19,11 +19,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from peerstor.http.keen import Keenness
+from peerstor.http.outflow import accepted
+from peerstor.http.spans import BLOCK
 from peerstor.http.tls import ServerContexts
 
 RECORD = 16 * 1024
 """Bytes that a record holds at most (RFC 8446, section 5.1). Who reads no less at a time leaves nothing in
 OpenSSL, of which the reactor wouldn't tell."""
+
+PIECE = 256 * 1024
+"""Bytes that are read, encrypted and sent in one go for a client that reads fast; for others it is a record."""
 
 READ_AT_ONCE = 64 * 1024
 """Bytes that the protocol gets in one piece, give or take a record: as many as over plain TCP, and so as many as
@@ -36,7 +41,7 @@ WRITTEN_PER_TURN = 1024 * 1024
 """Bytes sent before others have their turn: what a producer may hand over in one, see `peerstor.http.blocks`."""
 
 UNSENT_OF_KEEN = 512 * 1024
-"""Bytes that the kernel takes for a client that reads beyond what is on its way. The few that it takes of
+"""Bytes that the kernel takes for a client that reads fast beyond what is on its way. The few that it takes of
 everybody have it push each record by itself, which costs a fifth of the whole transfer."""
 
 
@@ -61,7 +66,8 @@ class SecureServer(Server):
         self._paused = False
         self._read_waits = False
         self._said_goodbye = False
-        self._keenness = Keenness(UNSENT_OF_KEEN)
+        self._keenness = Keenness(UNSENT_OF_KEEN, now=cast(IReactorTime, plain.reactor).seconds)
+        self._accepted_before: int | None = None
         super().__init__(
             plain.socket,
             protocol,
@@ -157,24 +163,45 @@ class SecureServer(Server):
     def writeSomeData(self, data: Any) -> int | ConnectionLost:
         """Encrypt and send as much as the kernel takes.
 
-        What it didn't take must come again: OpenSSL may hold a record of it that it has sent in part.
+        What it didn't take must come again, at least as much of it: OpenSSL may have sent a part of that.
 
         :return: bytes of `data` that are done with, or why the connection has ended.
         """
         view = memoryview(data)
+        piece = PIECE if self._keenness.keen else RECORD
         done = 0
         try:
             while done < len(view):
-                done += self._tls.send(view[done:])
+                done += self._tls.send(view[done : done + piece])
         except (SSL.WantWriteError, SSL.WantReadError):
-            pass
+            if done or self._accepted_before is None:
+                self._accepted_before = accepted(self.socket)
         except SSL.Error:
             return CONNECTION_LOST
+        else:
+            self._accepted_before = None
         return done
+
+    @property
+    def block_size(self) -> int:
+        """Bytes of a file that are best written at once."""
+        return PIECE if self._keenness.keen else BLOCK
+
+    @property
+    def underway(self) -> int:
+        """Bytes of those that wait here which are with the kernel already, as far as that is known.
+
+        OpenSSL takes what it was given in one go, and tells of it when the last is with the kernel.
+        """
+        now = None if self._accepted_before is None else accepted(self.socket)
+        if now is None or self._accepted_before is None:
+            return 0
+        return min(now - self._accepted_before, PIECE, len(self.dataBuffer) - self.offset)
 
     def _refill(self) -> bool:
         """Take the next bytes to be sent; tells whether there are any."""
         self.dataBuffer, self.offset = b"", 0
+        self._accepted_before = None
         producer = self.producer
         if not self._tempDataLen and producer is not None and (self.producerPaused or not self.streamingProducer):
             self.producerPaused = False

@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import re
+import select
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +20,14 @@ from zope.interface.verify import verifyObject
 
 from peerstor.http.firstbyte import FirstByteFactory
 from peerstor.http.intake import Intake
-from peerstor.http.keen import KEEN_AFTER
+from peerstor.http.keen import MUCH
 from peerstor.http.lent import lendable
 from peerstor.http.outflow import unsent
 from peerstor.http.request import StreamingRequest
+from peerstor.http.spans import BLOCK
 from peerstor.http.tls import ServerContexts, server_context
 from peerstor.http.tlslane import (
+    PIECE,
     READ_AT_ONCE,
     RECORD,
     UNSENT_OF_KEEN,
@@ -503,24 +506,44 @@ class WritingTests(LaneCase):
 
         c = self.lane()
         c.transport.unregisterProducer()
-        c.transport._tls = Fake(send=[65536] * 17)
+        c.transport._tls = Fake(send=[RECORD] * 65)
         c.transport.registerProducer(Endless(), False)
         c.transport.doWrite()
-        self.assertEqual(len(c.transport._tls.calls), 16)
+        self.assertEqual(written, 1 << 20)
+        self.assertEqual(len(c.transport._tls.calls), 64)
         self.assertIn(c.transport, c.reactor.writers)
 
     def test_keen(self) -> None:
-        """The kernel takes more for a client that has taken much."""
+        """The kernel takes more for a client that has taken much, and OpenSSL gets more at a time."""
 
         def waiting(c: Any) -> int:
             return int(c.transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT))
 
         c = self.lane()
-        c.transport._tls = Fake(send=[1 << 20] * 8)
-        for taken in range(0, KEEN_AFTER + 1, 1 << 20):
-            self.assertEqual(waiting(c) == UNSENT_OF_KEEN, taken >= KEEN_AFTER)
+        fake = c.transport._tls = Fake(send=[1 << 20] * 320)
+        for taken in range(0, MUCH + 1, 1 << 20):
+            self.assertEqual(waiting(c) == UNSENT_OF_KEEN, taken >= MUCH)
+            self.assertEqual(c.transport.block_size, PIECE if taken >= MUCH else BLOCK)
             c.transport.write(b"x" * (1 << 20))
             c.transport.doWrite()
+            self.assertEqual(len(fake.calls[-1][1]), PIECE if taken >= MUCH else RECORD)
+
+    def test_slow_after_fast(self) -> None:
+        """Of a client that was fast all that it takes is seen, though OpenSSL tells of a piece only at its end."""
+        c = self.lane()
+        self.narrow(c)
+        c.transport._keenness.keen = True
+        c.transport.write(b"x" * PIECE)
+        c._pull = lambda: b""
+        c._exchange()
+        waiting = [unsent(c.transport)]
+        while not c.transport.offset and c.transport.dataBuffer:
+            select.select([c.raw], [], [], 10)
+            c.raw.recv(16_000)
+            c._exchange()
+            waiting.append(unsent(c.transport))
+        self.assertEqual(waiting, sorted(waiting, reverse=True))
+        self.assertGreater(len(set(waiting)), 8)
 
     def test_stalled_reader(self) -> None:
         """A client that takes nothing of its answer for a minute is cut."""

@@ -20,7 +20,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from peerstor.http import lent, zerocopy
 from peerstor.http.answering import UNSENT_OF_KEEN
-from peerstor.http.keen import KEEN_AFTER
+from peerstor.http.keen import IN_TIME, MUCH
 from peerstor.http.request import StreamingRequest
 from peerstor.http.residency import Residency
 from peerstor.http.sender import FileShrank, Span, TransferStopped, send_spans
@@ -453,13 +453,24 @@ class Fairness(ZeroCopyCase):
     """Fast clients beside others."""
 
     def test_keen(self) -> None:
-        """The kernel takes more for a client that has taken much, by one answer or by many."""
+        """The kernel takes more for a client for as long as it takes much, by one answer or by many."""
         client = self.sockets.connect()
-        for taken in range(6):
-            unsent = client.transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
-            self.assertEqual(unsent == UNSENT_OF_KEEN, taken * MIB >= KEEN_AFTER)
+        taken = 0
+
+        def take(pause: float = 0.0) -> int:
+            nonlocal taken
+            taken += 1
+            self.clock.advance(pause)
             self.ask(client, f"0-{MIB}")
-            self.sockets.until(lambda expected=taken + 1: len(self.resource.outcomes) == expected, client)
+            self.sockets.until(lambda: len(self.resource.outcomes) == taken, client)
+            return int(client.transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT))
+
+        few = take()
+        self.assertEqual([take() for _ in range(5)], [few] * (MUCH // MIB - 2) + [UNSENT_OF_KEEN] * 3)
+        self.assertEqual([take(IN_TIME / 5) for _ in range(9)], [UNSENT_OF_KEEN] * 9)
+        self.assertEqual([take(IN_TIME / 3) for _ in range(4)][3], few)
+        self.assertEqual([take() for _ in range(5)][4], UNSENT_OF_KEEN)
+        self.assertEqual(take(IN_TIME * 1.1), few)
 
     def test_small_request_among_fast_clients(self) -> None:
         """While sixteen clients take all that they can get, a small request waits for a turn of each at most."""
