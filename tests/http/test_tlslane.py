@@ -521,10 +521,10 @@ class WritingTests(LaneCase):
 
         c = self.lane()
         fake = c.transport._tls = Fake(send=[1 << 20] * 320)
-        for taken in range(0, MUCH + 1, 1 << 20):
+        for taken in range(0, MUCH + 1, 1 << 18):
             self.assertEqual(waiting(c) == UNSENT_OF_KEEN, taken >= MUCH)
             self.assertEqual(c.transport.block_size, PIECE if taken >= MUCH else BLOCK)
-            c.transport.write(b"x" * (1 << 20))
+            c.transport.write(b"x" * (1 << 18))
             c.transport.doWrite()
             self.assertEqual(len(fake.calls[-1][1]), PIECE if taken >= MUCH else RECORD)
 
