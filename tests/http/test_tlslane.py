@@ -528,6 +528,16 @@ class WritingTests(LaneCase):
             c.transport.doWrite()
             self.assertEqual(len(fake.calls[-1][1]), PIECE if taken >= MUCH else RECORD)
 
+    def test_nothing_held_back(self) -> None:
+        """A fast client's last few bytes don't wait for more to share a packet with."""
+        c = self.lane()
+        c.transport._keenness.keen = True
+        for content in (b"a", b"b" * 70_001, b"c"):
+            c.transport.write(content)
+            c.reactor.turn()
+            self.assertEqual(c.transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK), 0)
+            self.assertTrue(c.received().endswith(content))
+
     def test_slow_after_fast(self) -> None:
         """Of a client that was fast all that it takes is seen, though OpenSSL tells of a piece only at its end."""
         c = self.lane()
