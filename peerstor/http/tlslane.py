@@ -70,6 +70,8 @@ class SecureServer(Server):
         self._read_waits = False
         self._said_goodbye = False
         self._keenness = Keenness(UNSENT_OF_KEEN, now=cast(IReactorTime, plain.reactor).seconds)
+        # Bytes that OpenSSL was given and hasn't done with, and what the kernel had accepted before them.
+        self._begun = 0
         self._accepted_before: int | None = None
         super().__init__(
             plain.socket,
@@ -187,18 +189,19 @@ class SecureServer(Server):
         :return: bytes of `data` that are done with, or why the connection has ended.
         """
         view = memoryview(data)
-        piece = PIECE if self._keenness.keen else RECORD
+        piece = max(self._begun, PIECE if self._keenness.keen else RECORD)
         done = 0
         try:
             while done < len(view):
                 done += self._tls.send(view[done : done + piece])
         except (SSL.WantWriteError, SSL.WantReadError):
-            if done or self._accepted_before is None:
+            if done or not self._begun:
                 self._accepted_before = accepted(self.socket)
+            self._begun = min(piece, len(view) - done)
         except SSL.Error:
             return CONNECTION_LOST
         else:
-            self._accepted_before = None
+            self._begun, self._accepted_before = 0, None
         return done
 
     @property
@@ -220,7 +223,6 @@ class SecureServer(Server):
     def _refill(self) -> bool:
         """Take the next bytes to be sent; tells whether there are any."""
         self.dataBuffer, self.offset = b"", 0
-        self._accepted_before = None
         producer = self.producer
         if not self._tempDataLen and producer is not None and (self.producerPaused or not self.streamingProducer):
             self.producerPaused = False

@@ -20,7 +20,7 @@ from zope.interface.verify import verifyObject
 
 from peerstor.http.firstbyte import FirstByteFactory
 from peerstor.http.intake import Intake
-from peerstor.http.keen import MUCH
+from peerstor.http.keen import IN_TIME, MUCH
 from peerstor.http.lent import lendable
 from peerstor.http.outflow import unsent
 from peerstor.http.request import StreamingRequest
@@ -537,6 +537,22 @@ class WritingTests(LaneCase):
             c.reactor.turn()
             self.assertEqual(c.transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK), 0)
             self.assertTrue(c.received().endswith(content))
+
+    def test_pause_after_fast(self) -> None:
+        """A fast client that pauses in the middle of a piece gets the whole of it later."""
+        content = os.urandom(PIECE * 2)
+        c = self.lane(given(content))
+        self.narrow(c)
+        c.transport._keenness.keen = True
+        pull, c._pull = c._pull, lambda: b""
+        c.send(GET)
+        c.clock.advance(IN_TIME * 2)
+        c._pull = pull
+        for _ in range(2000):
+            if c.received().endswith(content):
+                break
+        self.assertTrue(c.received().endswith(content))
+        self.assertFalse(c.transport._keenness.keen)
 
     def test_slow_after_fast(self) -> None:
         """Of a client that was fast all that it takes is seen, though OpenSSL tells of a piece only at its end."""
