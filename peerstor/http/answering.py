@@ -14,7 +14,7 @@ from peerstor.http.request import new_request_id
 from peerstor.http.strict import StrictChannel
 
 UNSENT_OF_KEEN = 2 * 1024 * 1024
-"""Bytes that the kernel takes for a client that reads beyond what is on its way: two slices of `zerocopy`."""
+"""Bytes that the kernel takes for a client that reads beyond what is on its way: some slices of `zerocopy`."""
 
 
 class AnsweringChannel(StrictChannel):

@@ -17,16 +17,19 @@ class Mounting:
     """Watches this process's table of mounts for those on the way to a place, at it and below it.
 
     Nothing here waits.
+
+    :ivar place: the place's absolute path, with no link in it.
     """
 
     def __init__(self, place: bytes) -> None:
-        """Begin to listen. The only thing that may ask a disk: where links on the way to the place lead.
+        """Begin to listen.
 
-        :param place: path of a folder.
+        :param place: absolute path of a folder, with no link in it.
         :raise OSError: the system has no such table.
         """
         self._fd = -1
-        self._place = os.path.realpath(place) + b"/"
+        self.place = place
+        self._below = place.rstrip(b"/") + b"/"
         self._fd = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLPRI)
@@ -56,4 +59,4 @@ class Mounting:
 
     def _matters(self, point: bytes) -> bool:
         point = _ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), point).rstrip(b"/") + b"/"
-        return self._place.startswith(point) or point.startswith(self._place)
+        return self._below.startswith(point) or point.startswith(self._below)

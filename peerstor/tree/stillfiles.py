@@ -1,9 +1,9 @@
 """Small files kept in memory, and given again while the kernel tells of nothing that has happened to them.
 
 Looking at a file and reading it takes nine calls of the kernel; asking whether anything was heard of it takes two.
-What is heard covers the file itself and each folder on the way to it (inotify(7)). Two things the kernel doesn't
-tell: that a file is written to through memory that it is mapped into, and what happens above the storage. So the
-storage is looked at as often as ever, and what is kept is read again after two seconds.
+What is heard covers the file itself and each folder on the way to it (inotify(7)). Some things the kernel doesn't
+tell: what happens above the storage, and some ways to write to a file, through memory that it is mapped into above
+all. So the storage is looked at as often as ever, and what is kept is read again after two seconds.
 """
 
 import errno
@@ -53,14 +53,12 @@ class StillFiles:
     :ivar files: reads what isn't kept.
     """
 
-    def __init__(self, files: CachedFiles, *, root: bytes, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, files: CachedFiles, *, now: Callable[[], float] = time.monotonic) -> None:
         """Keep nothing yet, and open nothing: that may come after a fork.
 
-        :param root: path of the storage that `files` are of.
         :param now: seconds of a clock that only goes forward.
         """
         self.files = files
-        self._root = root
         self._now = now
         self._queue: Inotify | None = None
         self._mounting: Mounting | None = None
@@ -97,7 +95,7 @@ class StillFiles:
 
     def _begin(self, known: Known) -> bytes | None:
         """Watch a file, and only then read it: what happens in between is heard."""
-        if not self._ready():
+        if not self._ready(known.root):
             return self.files.again(known)
         numbers = self._watch(known)
         if numbers is None:
@@ -131,13 +129,15 @@ class StillFiles:
 
     # Watching
 
-    def _ready(self) -> bool:
-        if self._queue is not None:
+    def _ready(self, root: bytes) -> bool:
+        """Open what there is to listen to, unless it is open for this storage."""
+        if self._mounting is not None and self._mounting.place == root:
             return True
         if self._now() < self._short_until:
             return False
+        self._give_up()
         try:
-            self._queue, self._mounting = Inotify(), Mounting(self._root)
+            self._queue, self._mounting = Inotify(), Mounting(root)
         except OSError:
             self._run_short()
             return False

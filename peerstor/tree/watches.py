@@ -169,12 +169,13 @@ class Watches:
         """Open what there is to listen to, unless it is open, and end what has to end."""
         if monotonic() < self._short_until:
             return False
-        if self._over:
+        root = os.path.realpath(self._root)  # a link on the way may lead elsewhere by now
+        if self._over or (self._mounting is not None and self._mounting.place != root):
             self._forget()
             self._reopen(None, None)
         if self._queue is None:
             try:
-                self._reopen(Inotify(), Mounting(self._root))
+                self._reopen(Inotify(), Mounting(root))
             except OSError:
                 self._short_until = monotonic() + SHORT_FOR
                 return False

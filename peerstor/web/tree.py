@@ -84,7 +84,7 @@ class TreeFace:
         self._links = links
         self._sandbox = sandbox
         self._cached = cached
-        self._still = None if cached is None else StillFiles(cached, root=sandbox.root)
+        self._still = None if cached is None else StillFiles(cached)
         self._ranges = None if cached is None else RangesAgain(files=files, cached=cached, guard=guard)
         self._publisher = publisher
         self._engine = engine

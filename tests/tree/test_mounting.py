@@ -6,7 +6,8 @@ from unittest import mock
 
 from peerstor.tree import mounting
 from peerstor.tree.mounting import Mounting
-from tests.tree.scaffold import StorageCase
+from peerstor.tree.watches import Watches
+from tests.tree.scaffold import StorageCase, path
 
 LINE = b"36 35 98:0 /mnt1 %s rw,noatime master:1 - ext3 /dev/root rw\n"
 
@@ -34,12 +35,20 @@ class MountingTests(StorageCase):
         self.assertFalse(mounting.changed())
 
     def test_over_links(self) -> None:
-        """Where a link leads to the place, what is mounted at its end counts."""
+        """Where a link leads to the place, what is mounted at its present end counts."""
         os.mkdir(self.at(b"real"))
         os.symlink(b"real", self.at(b"link"))
-        mounting = Mounting(self.at(b"link"))
-        self.mounted(self.at(b"real"))
-        self.assertTrue(mounting.changed())
+        watches = Watches(self.at(b"link"))
+        for target in (b"real", b"other"):
+            os.makedirs(self.at(target), exist_ok=True)
+            os.unlink(self.at(b"link"))
+            os.symlink(target, self.at(b"link"))
+            with self.sandbox.folder(path("/")) as folder:
+                since = watches.begin(folder)
+            assert since is not None
+            self.assertTrue(watches.holds(since))
+            self.mounted(self.at(target))
+            self.assertFalse(watches.holds(since))
 
     def test_over_it(self) -> None:
         """What is mounted over a folder on the way to it counts."""
@@ -65,6 +74,8 @@ class NamesTests(StorageCase):
         """Blanks, line ends and backslashes stand there as numbers."""
         place = self.at(b"a b\n\\c")
         told = LINE % place.replace(b"\\", b"\\134").replace(b" ", b"\\040").replace(b"\n", b"\\012")
+        with open("/proc/self/mountinfo", "rb") as table:
+            self.assertEqual(len(Mounting(b"/")._known), len(table.readlines()))
         for table, known in ((told, 1), (LINE % b"/", 1), (LINE % b"/other", 0), (b"", 0)):
             read = mock.Mock(side_effect=[table, b""])
             with mock.patch.object(mounting.os, "read", read):

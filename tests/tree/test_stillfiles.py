@@ -22,7 +22,7 @@ class StillCase(StorageCase):
         super().setUp()
         self.now = 0.0
         self.files = CachedFiles(self.sandbox, now=lambda: self.now)
-        self.still = StillFiles(self.files, root=self.sandbox.root, now=lambda: self.now)
+        self.still = StillFiles(self.files, now=lambda: self.now)
         self.read_again = mock.Mock(wraps=self.files.again)
         self.patch(self.files, "again", self.read_again)
         self.write(b"d/e/f", b"12345")
@@ -118,6 +118,24 @@ class ChangesTests(StillCase):
         with mock.patch.object(Mounting, "changed", lambda _: True):
             self.still.content(self.known)
         self.read_again.assert_called_once()
+
+    def test_mount_after_the_storage_moved(self) -> None:
+        """What is mounted counts where the storage is now, to which a link may have led meanwhile."""
+        moved = self.base + b"/moved"
+        os.rename(self.root, moved)
+        os.symlink(moved, self.root)
+        self.now += MOMENT
+        self.assertIsNone(self.still.content(self.known))
+        self.sandbox.open(path("/d/e/f")).close()
+        self.files = CachedFiles(self.sandbox, now=lambda: self.now)
+        self.still.files = self.files
+        self.patch(self.files, "again", self.read_again)
+        self.read_again.side_effect = lambda known: CachedFiles.again(self.files, known)
+        self.known = self.look("/d/e/f")
+        self.assertEqual(self.known.root, moved)
+        self.keep()
+        self.mount(b"d")
+        self.assertIsNone(self.still.content(self.known))
 
     def test_lost_events(self) -> None:
         """When the kernel had to drop events, nothing is known; then all begins anew."""
@@ -228,5 +246,5 @@ class WithoutTests(StillCase):
     def test_no_inotify(self) -> None:
         """When the system has none."""
         self.patch(stillfiles, "Inotify", mock.Mock(side_effect=OSError(errno.EMFILE, "none")))
-        self.still = StillFiles(self.files, root=self.sandbox.root, now=lambda: self.now)
+        self.still = StillFiles(self.files, now=lambda: self.now)
         self.each_time()
