@@ -27,7 +27,6 @@ ENTRIES, PAGE = 100_000, 10_000
 MEDIA_TYPES = ("text/html", "application/json", "text/plain")
 
 
-@pytest.mark.slow
 def able(sockets: list[socket.socket], event: int, seconds: float) -> list[socket.socket]:
     """Wait until some can read or write, whatever their numbers: `select` knows only those below 1024."""
     poll = select.poll()
@@ -37,6 +36,7 @@ def able(sockets: list[socket.socket], event: int, seconds: float) -> list[socke
     return [by_number[number] for number, _ in poll.poll(seconds * 1000)]
 
 
+@pytest.mark.slow
 class CrowdTests(ServerCase):
     def setUp(self) -> None:
         kept = resource.getrlimit(resource.RLIMIT_NOFILE)
