@@ -7,7 +7,6 @@ few bytes that come behind: where waking is dear, that costs more than the rest 
 
 import contextlib
 import socket
-import time
 from collections.abc import Callable
 
 MUCH = 1024 * 1024
@@ -25,7 +24,7 @@ class Keenness:
     :ivar keen: whether it does.
     """
 
-    def __init__(self, unsent: int, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, unsent: int, *, now: Callable[[], float]) -> None:
         """Begin with one that has taken nothing.
 
         :param unsent: bytes that the kernel is to take for a keen client beyond what is on its way.

@@ -29,11 +29,9 @@ def unsent(transport: Any) -> int:
         return 0
     held: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
     held -= getattr(transport, "underway", 0)
-    try:
-        queued = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-    except (OSError, ValueError):  # no such request for this kind of socket, or it is closed
-        return held
-    return held + int(struct.unpack("i", queued)[0])
+    with contextlib.suppress(OSError, ValueError):  # no such request for this kind of socket, or it is closed
+        held += _queued(transport)
+    return held
 
 
 def accepted(connection: socket.socket) -> int | None:
@@ -45,6 +43,10 @@ def accepted(connection: socket.socket) -> int | None:
         return None
     with contextlib.suppress(OSError, ValueError, struct.error):
         told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED + _COUNT.size)
-        queued = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-        return int(_COUNT.unpack_from(told, _ACKED)[0]) + int(struct.unpack("i", queued)[0])
+        return int(_COUNT.unpack_from(told, _ACKED)[0]) + _queued(connection)
     return None
+
+
+def _queued(connection: Any) -> int:
+    """Count the bytes that the kernel has and the client hasn't acknowledged. Raises OSError, ValueError."""
+    return int(struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0])
