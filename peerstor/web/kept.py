@@ -27,7 +27,7 @@ ONCE = 1024
 """Looks that are remembered to have been asked for once: only who asks again makes watches worth their while."""
 
 PAUSE = 0.25
-"""Seconds after which it is tried again to keep what couldn't be; until then nobody waits for others' reading."""
+"""Seconds after which it is tried again to keep what couldn't be."""
 
 
 @frozen(eq=False)

@@ -46,6 +46,7 @@ class View:
     """One look at a folder: all that decides, beside what lies there, what its listing says.
 
     :param path: of the folder.
+    :param floor: how many of its leading parts no link may lead out of (`TreePath.within`).
     :param links: of the view that it is shown in.
     :param language: that the page is written in.
     :param note: what stands above its entries on the page.
@@ -54,6 +55,7 @@ class View:
 
     wanted: Wanted
     path: TreePath
+    floor: int
     links: Links
     language: str
     note: str

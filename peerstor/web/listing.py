@@ -1,6 +1,5 @@
 """Answering with a folder: a page, JSON, or one link a line."""
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -14,6 +13,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.watches import Since, Watches
 from peerstor.web.beginning import Beginning
+from peerstor.web.coalescing import Coalesced
 from peerstor.web.guard import Admission
 from peerstor.web.headers import allow_previews
 from peerstor.web.kept import Again, Kept, KeptListings
@@ -55,8 +55,7 @@ class Listings:
         self._pages = pages
         self._readmes = readmes
         self._kept = kept
-        # Who waits for a folder that is just being read for somebody else.
-        self._waiting: dict[View, list[Deferred[None]]] = {}
+        self._readings = Coalesced(self._fresh)
 
     async def answer(
         self, request: StreamingRequest, admission: Admission, links: Links, *, note: str = ""
@@ -89,6 +88,7 @@ class Listings:
         view = View(
             wanted=wanted,
             path=admission.path,
+            floor=admission.path.within,
             links=links,
             language=language,
             note=note,
@@ -146,31 +146,22 @@ class Listings:
 
     async def _listed(self, request: StreamingRequest, admission: Admission, view: View) -> Listed:
         """Give what a view shows that isn't known."""
-        memory = self._kept
-        if memory is None:
-            return (await self._threads.run(self._read, view, None))[0]
-        if view in self._waiting:
-            # What is being read for another is as good, if it still holds when it comes: it is looked at then.
-            waiting: Deferred[None] = Deferred()
-            self._waiting[view].append(waiting)
-            await waiting
-            listed = self._known(request, admission, view)
-            if listed is not None:
-                return listed
-        listed, kept = await self._fresh(memory, view)
+        listed, kept = await self._readings.ask(view)
         return listed if kept is None else self._again(request, admission, kept)
 
-    async def _fresh(self, memory: KeptListings, view: View) -> tuple[Listed, Kept | None]:
+    async def _fresh(self, view: View) -> tuple[Listed, Kept | None]:
         """Read a folder, and keep what it says if that is worth it and can be known to last."""
-        if not memory.worth_keeping(view) or view in self._waiting:
+        memory = self._kept
+        if memory is None:
             return (await self._threads.run(self._read, view, None))[0], None
-        began, self._waiting[view] = memory.now(), []
-        try:
-            listed, since = await self._threads.run(self._read, view, memory.watches)
-            return listed, memory.keep(view, listed, since, began)
-        finally:
-            for waiting in self._waiting.pop(view):
-                waiting.callback(None)
+        kept = memory.find(view)  # what was read for others may still hold
+        if kept is not None:
+            return kept.listed, kept
+        if not memory.worth_keeping(view):
+            return (await self._threads.run(self._read, view, None))[0], None
+        began = memory.now()
+        listed, since = await self._threads.run(self._read, view, memory.watches)
+        return listed, memory.keep(view, listed, since, began)
 
     def _read(self, view: View, watches: Watches | None) -> tuple[Listed, Since | None]:
         """Read a folder.
