@@ -15,7 +15,6 @@ _MINUTES = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(_DAY 
 _SECONDS = tuple(f":{second:02}Z" for second in range(60))
 
 
-@lru_cache(maxsize=4096)
 def human_size(size: int | None) -> str:
     """Give a size in three significant digits (powers of 1000); nothing for a folder."""
     if size is None:

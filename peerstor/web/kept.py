@@ -9,7 +9,8 @@ from twisted.internet.interfaces import IReactorTime
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.watches import Since, Watched, Watches
 from peerstor.tree.ways import leads_to
-from peerstor.web.listed import Listed, View
+from peerstor.web.folderview import View
+from peerstor.web.listed import Listed
 
 ROOM = 16 << 20
 """Bytes of all listings that are kept; the least recently used go."""

@@ -1,5 +1,6 @@
 """The one place where an address of this server is made, and where one is read."""
 
+from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
@@ -43,6 +44,11 @@ class Links:
         seen = self.seen(path)
         joined = "".join(f"/{quote_name(part)}" for part in seen.parts)
         return f"{self.base}{self._prefix(path)}{joined}{'/' if seen.slash else ''}"
+
+    def below(self, folder: TreePath) -> "Below":
+        """Give the addresses of what lies in a folder."""
+        clashing = () if folder.parts else OWN_NAMES
+        return Below(self.to(folder), {name: self.to(folder.child(name))[: -len(name)] for name in clashing})
 
     def own(self, address: str) -> str:
         """Give the address of something of ours, which is no part of the tree, from how it begins without base."""
@@ -99,3 +105,27 @@ class Links:
         if self.mount is not None:
             return self.mount
         return TREE_PREFIX if path.parts and path.parts[0] in OWN_NAMES else ""
+
+
+@frozen
+class Below:
+    """The addresses of what lies in one folder. It may be a hundred thousand, so what they share is made once.
+
+    :param beginning: of the addresses of nearly all.
+    :param exceptions: those of the others, by name.
+    """
+
+    beginning: str
+    exceptions: Mapping[bytes, str]
+
+    def beginning_of(self, name: bytes) -> str:
+        """Give what stands before a name, which has to be percent-encoded, in its address."""
+        return self.exceptions.get(name, self.beginning)
+
+    def to(self, name: bytes, slash: bool) -> str:
+        """Give the address of a file, or of a folder.
+
+        :param slash: whether it is a folder.
+        """
+        href = self.exceptions.get(name, self.beginning) + quote_name(name)
+        return href + "/" if slash else href

@@ -14,11 +14,13 @@ from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.watches import Since, Watches
 from peerstor.web.beginning import Beginning
 from peerstor.web.coalescing import Coalesced
+from peerstor.web.folderview import View
+from peerstor.web.frames import Frames, uploading
 from peerstor.web.guard import Admission
 from peerstor.web.headers import allow_previews
 from peerstor.web.kept import Again, Kept, KeptListings
 from peerstor.web.links import Links
-from peerstor.web.listed import Listed, View, beginning, unreadable, uploading, write
+from peerstor.web.listed import Listed, write
 from peerstor.web.pages import Pages
 from peerstor.web.repeating import may_repeat
 from peerstor.web.texts.languages import ENGLISH
@@ -53,6 +55,7 @@ class Listings:
         self._beginnings = beginnings
         self._clock = clock
         self._pages = pages
+        self._frames = Frames(pages)
         self._readmes = readmes
         self._kept = kept
         self._readings = Coalesced(self._fresh)
@@ -129,7 +132,7 @@ class Listings:
                 if not begun.sent:
                     raise
                 _log.warn("{path} could not be listed: {fault!r}", path=view.path.display(), fault=fault)
-                return begun.rest(unreadable(view, self._pages))
+                return begun.rest(self._frames.unreadable(view))
         if begun.sent:
             request.source = None  # the next one is told how long it is
         return begun.rest(listed.body)
@@ -186,11 +189,11 @@ class Listings:
                 since = None
             # Read when it is watched: what is written to it from now on is heard of.
             readme = None if entry is None else self._readmes.read(folder, view.path, entry.name, view.links)
-        return write(view, page, self._pages, version=version_of(folder.stat), readme=readme), since
+        return write(view, page, self._frames, version=version_of(folder.stat), readme=readme), since
 
     def _begin(self, view: View) -> bytes:
         self._check(view.path)
-        return beginning(view, self._pages)
+        return self._frames.beginning(view)
 
     def _check(self, path: TreePath) -> None:
         self._sandbox.folder(path).close()

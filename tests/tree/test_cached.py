@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from typing import Any
 from unittest import mock
 
 from peerstor.errors import NotFound
@@ -13,11 +14,21 @@ from tests.tree.scaffold import StorageCase, path
 from tests.tree.test_sandbox import open_descriptors
 
 
+def _patient(*given: Any) -> int:
+    """Ask again where the kernel has declined: it does so whenever anything on the machine is being renamed."""
+    for _ in range(10):
+        fd = openat2.openat2(*given)
+        if fd >= 0:
+            break
+    return fd
+
+
 class CachedCase(StorageCase):
     """A storage whose files the kernel has in its memory, having just written them."""
 
     def setUp(self) -> None:
         super().setUp()
+        self.patch(cached, "openat2", _patient)
         self.now = 0.0
         self.files = CachedFiles(self.sandbox, now=lambda: self.now)
 
