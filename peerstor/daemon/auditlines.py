@@ -3,11 +3,15 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 MOST_TEXT = 10_000
 """Characters of one value, or of all in a list: the longest address of a request (8 KiB) fits, and a line stays a
 few pages at most."""
+
+# `json.dumps` would make an encoder for each line.
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 _FIXED = ("time", "event", "principal", "address", "outcome")
 
@@ -31,13 +35,18 @@ def audit_line(now: float, event: str, principal: str, address: str | None, deta
         "outcome": _plain(outcome),
         **{str(name): _plain(value) for name, value in details.items() if name not in _FIXED},
     }
-    return _printable(json.dumps(fields, ensure_ascii=False)).encode() + b"\n"
+    return _printable(_json(fields)).encode() + b"\n"
 
 
 def _timestamp(now: float) -> str:
     """Write a time as RFC 3339 has it, in UTC, with milliseconds."""
     second, millisecond = divmod(int(now * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{millisecond:03d}Z"
+    return f"{_second(second)}.{millisecond:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def _plain(value: Any) -> Any:

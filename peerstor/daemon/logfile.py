@@ -2,17 +2,17 @@
 
 import os
 import signal
-from typing import Any, cast
+from typing import Any
 
 from twisted.logger import (
     ILogObserver,
     LimitedHistoryLogObserver,
     Logger,
     globalLogPublisher,
-    textFileLogObserver,
 )
 
 from peerstor.daemon.jsonlog import JsonLog
+from peerstor.daemon.textlog import TextLog
 from peerstor.errors import StartupError
 
 NOWHERE = "twisted.logger.LogPublisher"
@@ -57,7 +57,7 @@ class LogFile:
         # twistd rotates its own on SIGUSR1, and who sends that here shall not end the server.
         if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, lambda *_: self._reopened())
-        writing: ILogObserver = JsonLog(self) if self._as_json else textFileLogObserver(cast(Any, self))
+        writing: ILogObserver = JsonLog(self) if self._as_json else TextLog(self)
         gathered = self._observer
         if isinstance(gathered, LimitedHistoryLogObserver):
             gathered.replayTo(writing)

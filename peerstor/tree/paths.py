@@ -103,7 +103,10 @@ class TreePath:
 
     def __str__(self) -> str:
         """Spell it for logs: one line, whatever is no printable character as `\\xNN`."""
-        return self._spelled("".join(map(_escaped, self.joined.decode("utf-8", "surrogateescape"))))
+        joined = self.joined.decode("utf-8", "surrogateescape")
+        if not joined.isprintable() or "\\" in joined:
+            joined = "".join(map(_escaped, joined))
+        return self._spelled(joined)
 
     def _spelled(self, joined: str) -> str:
         return f"/{joined}/" if self.slash and self.parts else f"/{joined}"
