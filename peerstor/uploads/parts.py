@@ -191,7 +191,8 @@ class PartStore:
             if fd is None:
                 return self._open(part_id, os.O_CREAT | os.O_EXCL, beside=False, folder_fd=dir_fd)
             part = Part(dir_fd=dir_fd, name=part_id.encode(), fd=fd, nameless=True)
-            return self._opened(part_id, part, beside=False)
+            # Whoever makes one is in a thread and writes it there: it doesn't matter how long that takes.
+            return OpenPart(part_id=part_id, beside=False, local=False, part=part, pwrite=self._pwrite)
 
     @contextmanager
     def claimed(self, part_id: str) -> Iterator[None]:
@@ -273,10 +274,8 @@ class PartStore:
             except OSError:
                 os.close(dir_fd)
                 raise
-        return self._opened(part_id, Part(dir_fd=dir_fd, name=name, fd=fd), beside=beside)
-
-    def _opened(self, part_id: str, part: Part, *, beside: bool) -> OpenPart:
-        local = self._locality.of(part.fd)
+        part = Part(dir_fd=dir_fd, name=name, fd=fd)
+        local = self._locality.of(fd)
         return OpenPart(part_id=part_id, beside=beside, local=local, part=part, pwrite=self._pwrite)
 
 

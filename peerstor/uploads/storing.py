@@ -70,27 +70,44 @@ class Storer:
             places = _Places(self._parts)
             for index, small in enumerate(smalls):
                 try:
-                    self._look(small, folders.parent_of(small.terms.target), places)
-                    outcomes[index] = None
-                    if small.data is not None:
+                    folder = folders.parent_of(small.terms.target)
+                    if small.data is None:
+                        self._look(small, folder, places)
+                        outcomes[index] = None
+                    else:
+                        _fit(len(small.data), places.free(folder))
                         drafts[index] = self._draft(small, small.data)
-                except OSError as error:
-                    outcomes[index] = disk_fault(error)
                 except Exception as error:
-                    outcomes[index] = error
+                    outcomes[index] = self._failed(small, folders, error)
             wishes = [draft.small.terms.wish(draft.part.part) for draft in drafts.values()]
             for index, published in zip(drafts, self._publisher.publish_all(wishes, folders), strict=True):
-                outcomes[index] = self._end(drafts[index], published)
+                outcomes[index] = self._end(drafts[index], folders, published)
         return [outcomes[index] for index in range(len(smalls))]
 
     def _look(self, small: Small, folder: Opened, places: "_Places") -> None:
         """Refuse what would be refused in the end."""
         small.terms.judge(self._sandbox, folder)
-        length = small.terms.length if small.data is None else len(small.data)
-        free = places.free(folder)
-        if length is not None and length > free:
-            raise NoSpace(free)
+        _fit(small.terms.length, places.free(folder))
         small.begun = True
+
+    def _failed(self, small: Small, folders: Folders, error: Exception) -> Exception:
+        """Tell what speaks against a file that could not be stored.
+
+        Nobody has looked what is under the name of one that came with its bytes, since the publisher does. It
+        counts before all that is wrong with the bytes or the disk, as if it had been looked at first.
+        """
+        if isinstance(error, OSError):
+            error = disk_fault(error)
+        if isinstance(error, Elsewhere) or small.data is None or small.begun:
+            return error
+        try:
+            small.terms.judge(self._sandbox, folders.parent_of(small.terms.target))
+        except OSError:
+            return error
+        except Exception as refusal:
+            return refusal
+        small.begun = True
+        return error
 
     def _draft(self, small: Small, data: bytes) -> _Draft:
         """Write the bytes to a part file, and check what was said of them."""
@@ -107,11 +124,12 @@ class Storer:
             self._discard(part)
             raise
 
-    def _end(self, draft: _Draft, published: Published | Exception) -> Completed | Exception:
+    def _end(self, draft: _Draft, folders: Folders, published: Published | Exception) -> Completed | Exception:
         if isinstance(published, Exception):
             self._discard(draft.part)
-            is_bound = isinstance(published, OSError) and published.errno == errno.EXDEV
-            return Elsewhere() if is_bound else published
+            if isinstance(published, OSError) and published.errno == errno.EXDEV:
+                return Elsewhere()
+            return self._failed(draft.small, folders, published)
         self._parts.release(draft.part)
         return Completed(
             path=published.path,
@@ -145,6 +163,12 @@ class _Places:
                 raise Elsewhere()
             self._free[folder.fd] = self._parts.free(folder.fd, beside=False)
         return self._free[folder.fd]
+
+
+def _fit(length: int | None, free: int) -> None:
+    """Refuse what has no room, as far as its length is known."""
+    if length is not None and length > free:
+        raise NoSpace(free)
 
 
 def _write(part: OpenPart, data: bytes) -> None:
