@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 
 LARGEST = 10 * 1024 * 1024
@@ -18,11 +18,14 @@ BEGINNING = b'{"time": "'
 _BLOCK = 4096
 """Bytes that are read at a time to find the end of the last whole line."""
 
+Identity = tuple[int, int]
+"""(device, inode)."""
+
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class AuditFile:
-    """Appends whole lines, one write each, and starts a new file when the present one is full.
+    """Appends whole lines, those of a round with one write, and starts a new file when the present one is full.
 
     The file is opened for each round of lines: whoever moves it away, or puts its disk back, needs to tell nobody.
     One process writes it, the one that has the storage.
@@ -34,23 +37,31 @@ class AuditFile:
     def __init__(self, path: bytes) -> None:
         """Make one of a path; nothing is opened yet."""
         self.path = path
+        # What the last round has left: which file, and how many bytes of it.
+        self._left: tuple[Identity, int] | None = None
 
-    def append(self, lines: Iterable[bytes]) -> int:
+    def append(self, lines: Sequence[bytes]) -> int:
         """Write lines.
 
         :return: how many are in the file: all of them, or those before the first that could not be written.
         :raise OSError: not even the first could be.
         """
-        written, fd = 0, self._open()
+        written = 0
+        fd, identity, size = self._open()
         try:
-            size = self._mend(fd)
-            for line in lines:
-                if size and size + len(line) > LARGEST:
-                    fd = self._turn(fd)
-                    size = os.fstat(fd).st_size
-                self._write(fd, line, size)
-                size += len(line)
-                written += 1
+            if self._left != (identity, size):
+                size = self._mend(fd, size)
+            while written < len(lines):
+                if size and size + len(lines[written]) > LARGEST and self._put_aside():
+                    old = fd
+                    fd, identity, size = self._open()
+                    os.close(old)
+                some = _fitting(lines[written:], LARGEST - size)
+                size = self._write(fd, some, size)
+                written += len(some)
+                self._left = identity, size
+        except _Short as short:
+            written += short.whole
         except OSError:
             if not written:
                 raise
@@ -58,7 +69,8 @@ class AuditFile:
             os.close(fd)
         return written
 
-    def _open(self) -> int:
+    def _open(self) -> tuple[int, Identity, int]:
+        """Give the open file, which it is, and its size."""
         fd = os.open(self.path, _OPEN, 0o600)
         try:
             found = os.fstat(fd)
@@ -69,25 +81,37 @@ class AuditFile:
         except BaseException:
             os.close(fd)
             raise
-        return fd
+        return fd, (found.st_dev, found.st_ino), found.st_size
 
-    def _write(self, fd: int, line: bytes, size: int) -> None:
-        """Write a line, all or nothing of it. Raises OSError.
+    def _write(self, fd: int, lines: Sequence[bytes], size: int) -> int:
+        """Write lines, and give the size of the file with them.
 
-        :param size: bytes in the file before it.
+        :param size: bytes in the file before.
+        :raise _Short: only some of them are there.
+        :raise OSError: none is.
         """
         try:
-            if os.write(fd, line) < len(line):
-                # A disk writes in part what it has no room for the rest of; asked again, it would say so.
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            end = size + os.write(fd, b"".join(lines))
         except OSError:
             with suppress(OSError):  # else the next round mends it
                 os.ftruncate(fd, size)
             raise
+        whole = 0
+        for line in lines:
+            if size + len(line) > end:
+                break
+            size += len(line)
+            whole += 1
+        if whole < len(lines):
+            # A disk writes in part what it has no room for the rest of; asked again, it would say so.
+            with suppress(OSError):
+                os.ftruncate(fd, size)
+            raise _Short(whole) if whole else OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return size
 
-    def _mend(self, fd: int) -> int:
+    def _mend(self, fd: int, size: int) -> int:
         """Cut half a line off the end, if there is one, and give the size. What others wrote is ended instead."""
-        size = whole = os.fstat(fd).st_size
+        whole = size
         while whole:
             begin = max(0, whole - _BLOCK)
             found = os.pread(fd, whole - begin, begin).rfind(b"\n")
@@ -102,8 +126,8 @@ class AuditFile:
         os.ftruncate(fd, whole)
         return whole
 
-    def _turn(self, fd: int) -> int:
-        """Put the present file aside and open a new one. Where the folder doesn't allow it, the present one grows.
+    def _put_aside(self) -> bool:
+        """Put the present file aside; False where the folder doesn't allow it, so that the present one grows.
 
         The youngest goes last: killed in between, all of them are still there, in their order.
         """
@@ -113,10 +137,28 @@ class AuditFile:
                 os.rename(self._older(place), self._older(place + 1))
             os.rename(self.path, self._older(1))
         except OSError:
-            return fd
-        new = self._open()
-        os.close(fd)
-        return new
+            return False
+        return True
 
     def _older(self, place: int) -> bytes:
         return self.path + b".%d" % place
+
+
+class _Short(Exception):
+    """A disk that became full.
+
+    :ivar whole: lines that are in the file all the same.
+    """
+
+    def __init__(self, whole: int) -> None:
+        super().__init__(whole)
+        self.whole = whole
+
+
+def _fitting(lines: Sequence[bytes], room: int) -> Sequence[bytes]:
+    """Give the first lines that fit into a number of bytes, but one at least."""
+    count, used = 1, len(lines[0])
+    while count < len(lines) and used + len(lines[count]) <= room:
+        used += len(lines[count])
+        count += 1
+    return lines[:count]

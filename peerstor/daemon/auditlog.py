@@ -22,6 +22,10 @@ MOST_WAITING = 10_000
 ROUND = 500
 """Lines in one visit to the thread, so that the end of a long queue needn't wait for all of it at once."""
 
+GATHER = 0.02
+"""Seconds from one round to the next, in which lines gather: a visit to the thread for each costs more than its
+writing. The first of all is written at once."""
+
 RETRY = 5.0
 """Seconds between tries of a disk that refused: soon enough for one that is back, no load on one that isn't."""
 
@@ -70,7 +74,7 @@ class AuditLog:
         self._lost = 0
         self._running = False
         self._failing = False
-        self._retry: IDelayedCall | None = None
+        self._next: IDelayedCall | None = None
         self._busy = False
         self._writing: Deferred[None] | None = None
 
@@ -82,9 +86,9 @@ class AuditLog:
     async def stop(self) -> None:
         """Write what is left, as far as that is possible."""
         self._running = False
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         if self._writing is not None:
             await self._writing
         while self._lines and await self._write_round():
@@ -97,9 +101,9 @@ class AuditLog:
             return
         self._file = AuditFile(path)
         self._failing = False
-        if self._retry is not None:
-            self._retry.cancel()
-            self._try_again()
+        if self._next is not None:
+            self._next.cancel()
+            self._round_begins()
 
     def note(self, event: str, *, principal: str, address: str | None, **details: Any) -> None:
         """See `IAudit`."""
@@ -116,20 +120,20 @@ class AuditLog:
         self._go_on()
 
     def _go_on(self) -> None:
-        if self._running and self._lines and not self._busy and self._retry is None:
+        if self._running and self._lines and not self._busy and self._next is None:
             self._busy = True
             self._writing = Deferred.fromCoroutine(self._write())
 
     async def _write(self) -> None:
-        good = True
-        while self._lines and good:
+        good = await self._write_round()
+        while good and len(self._lines) >= ROUND:
             good = await self._write_round()
         self._busy = False
-        if not good and self._running:
-            self._retry = self._clock.callLater(RETRY, self._try_again)
+        if self._running:
+            self._next = self._clock.callLater(GATHER if good else RETRY, self._round_begins)
 
-    def _try_again(self) -> None:
-        self._retry = None
+    def _round_begins(self) -> None:
+        self._next = None
         self._go_on()
 
     async def _write_round(self) -> bool:

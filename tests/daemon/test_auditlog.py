@@ -17,7 +17,7 @@ from peerstor.daemon import auditfile, auditlog
 from peerstor.daemon.auditedchanges import AuditedChanges
 from peerstor.daemon.auditfile import AuditFile
 from peerstor.daemon.auditlines import MOST_TEXT, audit_line
-from peerstor.daemon.auditlog import MOST_WAITING, RETRY, AuditLog
+from peerstor.daemon.auditlog import GATHER, MOST_WAITING, RETRY, AuditLog
 from tests.fakes import HeldThreads, ImmediateThreads, KeptAudit
 from tests.scratch import scratch_folder
 
@@ -135,15 +135,15 @@ class FileCase(SynchronousTestCase):
 
 
 class FileTests(FileCase):
-    def test_one_write_a_line(self) -> None:
-        """Each line is one write to a file that is opened for appending, and that its owner alone may read."""
+    def test_one_write(self) -> None:
+        """The lines of a round are one write to a file opened for appending, which its owner alone may read."""
         seen, real, opened = [], os.write, os.open
         flags = []
         self.patch(os, "write", lambda fd, data: (seen.append(bytes(data)), real(fd, data))[1])
         self.patch(os, "open", lambda path, flag, mode=0o777: (flags.append(flag), opened(path, flag, mode))[1])
         self.assertEqual(self.file.append([b"a\n", b"b\n"]), 2)
         self.assertEqual(self.file.append([b"c\n"]), 1)
-        self.assertEqual(seen, [b"a\n", b"b\n", b"c\n"])
+        self.assertEqual(seen, [b"a\nb\n", b"c\n"])
         self.assertTrue(all(flag & os.O_APPEND for flag in flags))
         self.assertEqual(self.content(), b"a\nb\nc\n")
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
@@ -178,6 +178,29 @@ class FileTests(FileCase):
             self.put(before)
             self.file.append([b"new\n"])
             self.assertEqual(self.content(), after + b"new\n", before[:20])
+
+    def test_read_only_where_changed(self) -> None:
+        """The end is looked for where somebody else has changed the file, or it is another one; not else."""
+        read: list[int] = []
+        real = os.pread
+        self.patch(os, "pread", lambda fd, count, at: (read.append(count), real(fd, count, at))[1])
+
+        def reads(line: bytes) -> bool:
+            read.clear()
+            self.file.append([line])
+            return bool(read)
+
+        self.put(b"before\n")
+        self.assertTrue(reads(b"a\n"))
+        self.assertFalse(reads(b"b\n"))
+        with open(self.path, "ab") as file:
+            file.write(b"other")
+        self.assertTrue(reads(b"c\n"))
+        self.assertEqual(self.content(), b"before\na\nb\nother\nc\n")
+        os.rename(self.path, self.path + b".moved")
+        self.put(b"x" * len(b"before\na\nb\nother\nc\n"))
+        self.assertTrue(reads(b"d\n"))
+        self.assertTrue(self.content().endswith(b"x\nd\n"))
 
     def test_full_disk(self) -> None:
         """A line for which there is no room leaves nothing of itself, and those before it stand."""
@@ -293,7 +316,7 @@ class LogTests(FileCase):
         return [event["log_format"] for event in self.events if event.get("log_namespace") == auditlog.__name__]
 
     def test_at_once(self) -> None:
-        """An event is given to a thread as soon as it is noted; while that works, others gather in their order."""
+        """An event is given to a thread as soon as it is noted; for a moment from then on, others gather."""
         threads = HeldThreads()
         log = self.open(threads)
         self.assertEqual(threads.waiting, [])
@@ -302,13 +325,17 @@ class LogTests(FileCase):
         self.note(log, 2, 3)
         self.assertEqual(len(threads.waiting), 1)
         threads.release()
-        self.assertEqual(self.written(), [1])
-        threads.release()
-        self.assertEqual((self.written(), threads.waiting), ([1, 2, 3], []))
+        self.assertEqual((self.written(), threads.waiting), ([1], []))
         self.note(log, 4)
-        threads.release_all()
+        self.clock.advance(GATHER)
+        self.assertEqual(len(threads.waiting), 1)
+        threads.release()
         self.assertEqual(self.written(), [1, 2, 3, 4])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(GATHER)
+        self.assertEqual((threads.waiting, self.clock.getDelayedCalls()), ([], []))
+        self.note(log, 5)
+        threads.release()
+        self.assertEqual(self.written(), [1, 2, 3, 4, 5])
 
     def test_before_the_start(self) -> None:
         """What is noted before the start is written after it."""
@@ -343,6 +370,7 @@ class LogTests(FileCase):
         os.rmdir(self.path)
         self.clock.advance(RETRY)
         self.assertEqual((self.written(), len(self.said())), ([0, 1, 2], 2))
+        self.clock.advance(GATHER)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_other_file(self) -> None:
@@ -357,8 +385,10 @@ class LogTests(FileCase):
         self.note(log, 3)
         log.write_to(other)
         self.note(log, 4)
+        self.clock.advance(GATHER)
         with open(other, "rb") as file:
             self.assertEqual([json.loads(line)["number"] for line in file], [1, 2, 4])
+        self.clock.advance(GATHER)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_none(self) -> None:
@@ -381,6 +411,8 @@ class LogTests(FileCase):
         threads = HeldThreads()
         log = self.open(threads)
         self.note(log, *range(MOST_WAITING + 7))
+        threads.release_all()
+        self.clock.advance(GATHER)
         threads.release_all()
         lines = [json.loads(line) for line in self.content().splitlines()]
         self.assertEqual([line["number"] for line in lines[:-1]], list(range(MOST_WAITING)))
