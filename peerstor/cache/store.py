@@ -14,6 +14,7 @@ from peerstor.cache.entry import START, Damaged, Kept, check
 from peerstor.cache.index import Index, Known, Mark, room
 from peerstor.cache.origin import Origin
 from peerstor.tree.pace import Pace
+from peerstor.tree.scanning import scanned
 
 _log = Logger()
 
@@ -190,7 +191,7 @@ class Cache:
     def _load(self) -> None:
         """Learn what is there, the one last used at the end; remove drafts that nobody writes any more."""
         pace, found = Pace(), []
-        with os.scandir(self._dir_fd) as entries:
+        with scanned(self._dir_fd) as entries:
             for entry in pace.through(entries):
                 if entry.name.endswith(SUFFIX):
                     self._remove((entry.name,))

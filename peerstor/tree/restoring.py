@@ -19,6 +19,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.placing import lstat
 from peerstor.tree.renameat2 import rename_new
 from peerstor.tree.sandbox import Opened, Sandbox
+from peerstor.tree.scanning import scanned
 from peerstor.tree.staging import Stage
 from peerstor.tree.syncing import sync_folder
 from peerstor.tree.trash import Kept, Trash, kept_as
@@ -100,7 +101,7 @@ class Restorer:
             raise BadRequest("This cursor is none of this listing.")
         pace = Pace()
         try:
-            with os.scandir(self._trash.fd) as entries:
+            with scanned(self._trash.fd) as entries:
                 found = {kept.id: kept for entry in pace.through(entries) if (kept := kept_as(entry.name))}
         except OSError as error:
             raise fault_of(error) from error

@@ -14,6 +14,7 @@ from peerstor.tree.pace import Pace
 from peerstor.tree.paths import TreePath, quote_name
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Opened, Sandbox
+from peerstor.tree.scanning import scanned
 from peerstor.tree.syncing import sync_folder
 
 _NOTE = re.compile(r"copy-(?P<id>[0-9a-f]{32})\Z")
@@ -66,7 +67,7 @@ class Stage:
         """
         own = set(self._own)
         try:
-            with os.scandir(self._private.parts_fd) as entries:
+            with scanned(self._private.parts_fd) as entries:
                 found = [match["id"] for entry in entries if (match := _NOTE.match(entry.name))]
         except OSError as error:
             raise fault_of(error) from error

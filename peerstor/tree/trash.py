@@ -32,6 +32,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.placing import copy_bytes
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Opened, Sandbox
+from peerstor.tree.scanning import scanned
 
 KEEP_SECONDS = 30 * 24 * 3600.0
 KEEP_FRACTION = 0.10
@@ -237,7 +238,7 @@ class Trash:
         # The set is read first: what is finished in between is then left alone once, never swept half-made.
         unfinished = set(self._unfinished)
         found = {}
-        with os.scandir(self._private.trash_fd) as entries:
+        with scanned(self._private.trash_fd) as entries:
             for entry in pace.through(entries):
                 kept = kept_as(entry.name)
                 if kept and kept.id not in unfinished and kept.id not in self._unfinished:

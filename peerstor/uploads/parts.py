@@ -14,6 +14,7 @@ from peerstor.tree.faults import FULL
 from peerstor.tree.placing import near_name
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Part
+from peerstor.tree.scanning import scanned
 from peerstor.uploads.locality import Locality
 from peerstor.uploads.nameless import Nameless
 
@@ -247,7 +248,7 @@ class PartStore:
         :param spared: tells whether a part that was last written at a time, seconds since the epoch, is left all
             the same.
         """
-        with os.scandir(self._private.parts_fd) as entries:
+        with scanned(self._private.parts_fd) as entries:
             found = {entry.name for entry in entries if _ID.match(entry.name)}
         removed = left = 0
         for name in found - self._own - known():

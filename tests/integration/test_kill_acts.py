@@ -55,7 +55,7 @@ class Shuffler:
         """After a restart: it is in one place, or in the trash; or a carry had it in two."""
         found = self.places()
         kept = self._kept()
-        assert found or kept, f"{self._name} is lost"
+        assert found or kept, f"{self._name} is lost; there is {self._everything()}"
         for folder in found:
             self._check(f"{self._server.storage}/{folder}/{self._name}")
         if not found:
@@ -89,6 +89,12 @@ class Shuffler:
             assert answer.status == 200, answer
             answer = self._post(f"trash/restore?id={answer.json['trash']}")
             assert answer.status == 200, answer
+
+    def _everything(self) -> list[str]:
+        """What lies in the storage, as far as it has to do with this."""
+        storage = self._server.storage
+        paths = [os.path.join(place, name) for place, names, _ in os.walk(storage) for name in names]
+        return sorted(path.removeprefix(storage) for path in paths if not path.endswith("deep"))
 
     def _check(self, place: str) -> None:
         assert os.listdir(place) == ["deep"], place

@@ -100,6 +100,22 @@ class RestoreTests(StorageCase):
         self.assertEqual(old.sweep(), 1)
         self.assertGreater(len(seen), 1)
 
+    def test_listed_during_a_sweep(self) -> None:
+        """Nothing is missing from the list while a sweep reads the same folder."""
+        ids = set()
+        for name in (b"x", b"y"):
+            self.write(name)
+            ids.add(self.delete(f"/{name.decode()}"))
+        told, real = [], trash.kept_as
+
+        def kept_as(name: str) -> trash.Kept | None:
+            told.append({entry.id for entry in self.restorer.page(place=lambda one: one, limit=10).entries})
+            return real(name)
+
+        self.patch(trash, "kept_as", kept_as)
+        self.trash.sweep()
+        self.assertEqual((len(told), *told), (4, ids, ids, ids, ids))
+
     def test_not_in_pieces(self) -> None:
         """What couldn't be dropped as a whole is never put back: some of it is gone."""
         self.write(b"x/a")
