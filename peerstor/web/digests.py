@@ -29,7 +29,8 @@ def sent_digests(headers: Headers, fields: Iterable[bytes]) -> tuple[Digest, ...
     :param fields: the names of the fields that speak of it.
     :raise BadRequest: one of them can't be read. It is there to keep wrong bytes out, so it isn't passed over.
     """
-    return tuple(digest for field in fields for digest in _read(field, headers.getRawHeaders(field, [])))
+    said = [(field, lines) for field in fields if (lines := headers.getRawHeaders(field))]
+    return tuple(digest for field, lines in said for digest in _read(field, lines))
 
 
 def said_digest(request: StreamingRequest) -> Digest | None:
