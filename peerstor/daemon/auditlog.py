@@ -1,4 +1,4 @@
-"""The audit log: who did what, one line of JSON each, written as soon as it has happened."""
+"""The audit log: who did what, one line of JSON each, written within 20 ms of when it has happened."""
 
 import os
 import time
