@@ -13,6 +13,28 @@ from tests.browser.stage import BrowserCase
 
 NARROW = {"width": 360, "height": 740}
 
+HELD_BACK = """() => {
+    const real = fetch;
+    window.held = false;
+    const open = new Promise((resolve) => { window.release = resolve; });
+    window.fetch = async (...asked) => {
+        const answer = await real(...asked);
+        if (asked[1]?.headers?.Accept === "text/html") {
+            window.held = true;
+            await open;
+        }
+        return answer;
+    };
+}"""
+"""Keeps what the page is told when it takes the listing anew, until it is to be released."""
+
+SEEN = """
+    window.seen = new Set();
+    const look = () => document.querySelectorAll("#listing tbody th.name bdi").forEach((one) => seen.add(one.textContent));
+    new MutationObserver(look).observe(document.querySelector("#listing"), {childList: true, subtree: true})
+"""
+"""Gathers the names that the listing shows from now on."""
+
 
 class ActingCase(BrowserCase):
     """A server where everybody may do everything, with a few files and folders."""
@@ -92,6 +114,19 @@ class ScriptedTest(ActingCase):
         self.toast("They are back.")
         self.assertEqual(self.there(), ["a.txt", "b.txt", "c.txt", "d.txt", "goal"])
         self.assertEqual(self.names(), self.there())
+
+    def test_delete_beside_others(self) -> None:
+        """What was deleted doesn't come back with a listing that was asked for before, when others change things."""
+        self.page.evaluate(HELD_BACK)
+        (self.storage / "new.txt").write_text("by somebody else")
+        self.page.wait_for_function("() => held")
+        self.order("c.txt", "Delete")
+        self.toast("“c.txt” moved to the trash.")
+        self.assertEqual(self.names(), ["a.txt", "b.txt", "d.txt", "goal"])
+        self.page.evaluate(f"() => {{ {SEEN}; release(); }}")
+        self.row("new.txt").wait_for()
+        self.assertNotIn("c.txt", self.page.evaluate("() => [...seen]"))
+        self.assertEqual(self.names(), ["a.txt", "b.txt", "d.txt", "goal", "new.txt"])
 
     def test_some_not_deleted(self) -> None:
         """Where one of several can't be deleted, a message says why, and those that were can be had back."""

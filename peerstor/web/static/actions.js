@@ -134,8 +134,10 @@ export function actionsOn(list) {
   /** @param {Item} _ @param {Item[]} items */
   async function remove(_, items) {
     const { done, why } = await each(items, "delete", (item) => `path=${pathOf(item)}`);
-    const at = list.shown.findIndex((item) => done.has(item));
-    list.remove(done);
+    // By their addresses: the folder may have been taken anew meanwhile.
+    const gone = new Set(Array.from(done.keys(), ({ href }) => href));
+    const at = list.shown.findIndex(({ href }) => gone.has(href));
+    list.remove(gone);
     selection.set([]);
     list.focus(Math.min(at, list.shown.length - 1));
     const said = why

@@ -25,6 +25,8 @@ function listingIn(section) {
   let drawn = /** @type {Item[]} */ ([]);
   /** Of a row, pixels. */
   let height = 53;
+  /** How often entries were taken out. */
+  let removals = 0;
 
   const list = {
     section,
@@ -85,10 +87,14 @@ function listingIn(section) {
   }
 
   async function renew() {
+    const known = removals;
     const page = await pageAt(list.address);
     const found = find(page, "#listing");
     const rest = await pages(found.dataset.next);
     await list.settled();
+    if (known !== removals) {
+      return renew(); // or what is gone would come back for a moment
+    }
     const active = closest(document.activeElement, "#listing *");
     const held = active?.getAttribute("href");
     const at = indexOf(active);
@@ -133,9 +139,10 @@ function listingIn(section) {
     announce(words ? t("{n} of {all} shown.", { n: shown.length, all: items.length }) : "");
   }
 
-  /** @param {{ has(item: Item): boolean }} gone entries that are there no more */
+  /** @param {Set<string>} gone addresses of entries that are there no more */
   function remove(gone) {
-    items = items.filter((item) => !gone.has(item));
+    items = items.filter(({ href }) => !gone.has(href));
+    removals += 1;
     show();
   }
 
