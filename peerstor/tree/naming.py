@@ -7,7 +7,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from peerstor.errors import BadName, Exists, Forbidden
+from peerstor.errors import Exists, Fault, Forbidden
 from peerstor.tree.paths import TreePath, check_new_name
 from peerstor.tree.placing import Part, add_name, free_name, give_own_name, lstat
 from peerstor.tree.sandbox import Opened, Sandbox
@@ -36,7 +36,7 @@ class Order:
     conflict: Conflict
     by: str
     may_replace: bool
-    check: Check | None
+    check: Check
     intent: Intent
     copying: Callable[[], None]
 
@@ -61,8 +61,7 @@ class Namer:
         for _ in range(TRIES):
             present = lstat(folder, order.target.name)
             seen = None if present is None else self._sandbox.lookup(folder, order.target.name)
-            if order.check is not None:
-                order.check(seen)
+            order.check(seen)
             name = choose(
                 folder,
                 order.target.name,
@@ -80,17 +79,16 @@ class Namer:
         raise Exists()
 
     def _takes_free(self, part: Part, folder: Opened, order: Order) -> bool:
-        """Give the part the wanted name without a look, where it is free and that is all that there is to ask.
+        """Give the part the wanted name without a look, where it is free and nothing speaks against a free one.
 
         Nearly all names are free, and those who store many small files wait for each call to the disk.
         """
         name = order.target.name
         try:
             check_new_name(name)
-        except BadName:
-            return False  # it may be there already, and stay
-        if order.check is not None:
-            return False
+            order.check(None)
+        except Fault:
+            return False  # the name may be taken, where that doesn't count
         order.intent(name)
         return add_name(part, folder, name)
 

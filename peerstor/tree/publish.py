@@ -55,7 +55,7 @@ class Wish:
             conflict=self.conflict,
             by=self.by,
             may_replace=self.may_replace,
-            check=self.check,
+            check=self.check or _nothing,
             intent=_nothing,
             copying=_nothing_more,
         )
@@ -133,7 +133,7 @@ class Publisher:
             conflict=conflict,
             by=by,
             may_replace=may_replace,
-            check=check,
+            check=check or _nothing,
             intent=intent or _nothing,
             copying=copying or _nothing_more,
         )

@@ -5,13 +5,8 @@ import os
 from twisted.web.http_headers import Headers
 
 from peerstor.errors import BadType, PreconditionFailed
-from peerstor.http.conditional import CONDITIONS, entity_tag, write_allowed
+from peerstor.http.conditional import entity_tag, write_allowed
 from peerstor.tree.publish import Check
-
-
-def conditional(headers: Headers) -> bool:
-    """Tell whether a request has any conditions."""
-    return any(map(headers.hasHeader, CONDITIONS))
 
 
 def conditions(headers: Headers) -> Check:

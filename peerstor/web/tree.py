@@ -12,12 +12,12 @@ from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IByteSource, IChangeListener, IThreads
 from peerstor.tree.cached import CachedFiles
 from peerstor.tree.paths import TreePath
-from peerstor.tree.publish import Check, Conflict, Publisher
+from peerstor.tree.publish import Conflict, Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.stillfiles import StillFiles
 from peerstor.uploads.engine import Engine
 from peerstor.web.archiving import Archives, wished
-from peerstor.web.conditions import conditional, conditions, refuse_coding
+from peerstor.web.conditions import conditions, refuse_coding
 from peerstor.web.cors import Cors
 from peerstor.web.digests import WHOLE, sent_digests
 from peerstor.web.errors import Errors
@@ -139,7 +139,7 @@ class TreeFace:
             may_replace=admission.may(Right.CHANGE),
             by=admission.principal.name,
             address=request.remote,
-            check=self._replacing(headers, admission),
+            check=lambda found: self._check_replacing(headers, admission, found),
             digests=sent_digests(headers, WHOLE),
         )
         if admission.blind:
@@ -205,23 +205,13 @@ class TreeFace:
             self.guard.require(admission, Right.READ)
         return self._listings.drop(request, admission, self._links)
 
-    def _replacing(self, headers: Headers, admission: Admission) -> Check | None:
-        """Make the check of what the right or a condition forbids; None where neither can forbid anything.
-
-        It is made before the body, and again when it is to be published.
-        """
-        allowed = admission.blind or admission.may(Right.CHANGE)
-        if allowed and not conditional(headers):
-            return None
-
-        def check(found: os.stat_result | None) -> None:
-            if admission.blind:  # nor does a condition tell what is there
-                found = None
-            if found is not None:
-                self.guard.require(admission, Right.CHANGE)
-            conditions(headers)(found)
-
-        return check
+    def _check_replacing(self, headers: Headers, admission: Admission, found: os.stat_result | None) -> None:
+        """Refuse what the right or a condition forbids: before the body, and again when it is to be published."""
+        if admission.blind:  # nor does a condition tell what is there
+            found = None
+        if found is not None:
+            self.guard.require(admission, Right.CHANGE)
+        conditions(headers)(found)
 
     def _redirect_to_folder(self, request: StreamingRequest, path: TreePath) -> bytes:
         """Send a client to the folder's own address; not for ever, since it may become a file."""

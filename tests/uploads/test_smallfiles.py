@@ -74,6 +74,8 @@ class SmallCase(EngineCase):
 class CompanyTests(SmallCase):
     """Files that are stored by one visit."""
 
+    named = False
+
     def together(self, *files: Any) -> list[Any]:
         """Receive files by one visit, behind one that is under way; gives them."""
         self.receive("/first")
@@ -123,6 +125,32 @@ class CompanyTests(SmallCase):
         """Whose bytes the disk doesn't take hears how much room is left."""
         [failed] = self.together((("/full", BAD), {}))
         self.assertIsInstance(self.failureResultOf(failed, NoSpace).value.free, int)
+
+    def test_free_name(self) -> None:
+        """A free name isn't looked at where parts have no names; one where something has to be, or is, is."""
+
+        def existing(found: os.stat_result | None) -> None:
+            if found is None:
+                raise PreconditionFailed()
+
+        for name in (b"there", b"taken"):
+            with open(self.root + b"/" + name, "wb") as file:
+                file.write(b"old")
+        looked, real = [], os.stat
+
+        def stat(name: Any, **more: Any) -> os.stat_result:
+            looked.append(name)
+            return real(name, **more)
+
+        self.patch(os, "stat", stat)
+        done = self.together(
+            (("/free",), {"check": lambda found: None}),
+            (("/there",), {"check": existing, "may_replace": True}),
+            (("/taken",), {"may_replace": True}),
+        )
+        self.assertEqual([self.successResultOf(one).replaced for one in done], [False, True, True])
+        self.assertEqual(b"free" in looked, self.named)
+        self.assertTrue({b"there", b"taken"}.issubset(looked))
 
     def test_condition_in_the_end(self) -> None:
         """A condition that the file before made untrue holds no more when the name is taken."""
@@ -307,6 +335,8 @@ class WayTests(SmallCase):
 
 class NamedTests(CompanyTests):
     """The same where the file system has no files without names."""
+
+    named = True
 
     def setUp(self) -> None:
         self.patch(nameless, "_work", lambda folder_fd, name: False)
