@@ -13,7 +13,7 @@ from twisted.python.usage import Options as UsageOptions
 
 from peerstor import __version__
 from peerstor.config.sources import Configuration, Sources
-from peerstor.daemon import jsonlog
+from peerstor.daemon import jsonlog, textlog
 from peerstor.daemon.addresses import access_lines, beyond_loopback
 from peerstor.daemon.announcement import Announcement, Code, open_warning
 from peerstor.daemon.leanstart import Settling, lean_imports
@@ -165,6 +165,8 @@ class Options(UsageOptions):
             twistd["logger"] = NOWHERE
         elif as_json:
             twistd["logger"] = jsonlog.OBSERVER
+        elif _in_foreground(twistd) and not (twistd.get("logger") or twistd.get("syslog")):
+            twistd["logger"] = textlog.OBSERVER
 
 
 _PURPOSE = (
@@ -291,7 +293,10 @@ def _in_foreground(twistd: Mapping[str, Any]) -> bool:
 
 def _logs_elsewhere(twistd: Mapping[str, Any]) -> bool:
     """Tell whether the log of a foreground process goes anywhere but to its standard output."""
-    return bool(twistd.get("syslog") or twistd.get("logger") or twistd.get("logfile") not in (None, "", "-"))
+    logger = twistd.get("logger")
+    if logger is not None and logger is not textlog.observer:
+        return True
+    return bool(twistd.get("syslog") or twistd.get("logfile") not in (None, "", "-"))
 
 
 def _as_json(settings: Settings, twistd: Mapping[str, Any]) -> bool:

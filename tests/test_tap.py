@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import peerstor
 from peerstor import __version__, tap
 from peerstor.__main__ import Foreground
-from peerstor.daemon import jsonlog, openings
+from peerstor.daemon import jsonlog, openings, textlog
 from peerstor.daemon.announcement import Announcement
 from peerstor.daemon.logfile import LogFile
 from peerstor.daemon.notify import Notifier
@@ -174,6 +174,7 @@ class TwistdTests(SynchronousTestCase):
                 log_file = options.subOptions.log_file
                 self.assertEqual(log_file and log_file.path, path and os.path.abspath(path))
                 self.assertEqual(options["logger"] is LogPublisher, log_file is not None)
+                self.assertEqual(options["logger"] is textlog.observer, "-n" in arguments and log_file is None)
 
     def test_log_format(self) -> None:
         """JSON goes where the text would: into the file, or by twistd's own --logger to standard output."""
@@ -383,8 +384,9 @@ class MakeServiceTests(SynchronousTestCase):
         alone when standard output is to have nothing but JSON."""
         for twistd, printed, logged in (
             ({"logger": jsonlog.observer}, False, True),
-            ({}, True, False),
-            ({"logfile": "-"}, True, False),
+            ({"logger": textlog.observer}, True, False),
+            ({"logger": textlog.observer, "logfile": "-"}, True, False),
+            ({"logger": LogPublisher}, True, True),
             ({"logfile": "x.log"}, True, True),
             ({"syslog": True}, True, True),
             ({"nodaemon": False}, False, True),

@@ -3,6 +3,7 @@
 One line for each change of the tree is a tenth of what a small upload costs.
 """
 
+import sys
 from functools import lru_cache
 from math import floor
 
@@ -10,6 +11,9 @@ from twisted.logger import ILogObserver, LogEvent, formatEventAsClassicLogText, 
 from zope.interface import implementer
 
 from peerstor.daemon.jsonlog import Writes
+
+OBSERVER = f"{__name__}.observer"
+"""What twistd's `--logger` is told."""
 
 
 @implementer(ILogObserver)
@@ -28,6 +32,11 @@ class TextLog:
         if line:
             self._output.write(line)
             self._output.flush()
+
+
+def observer() -> TextLog:
+    """Give what writes to standard output, as `--logger` asks for it: before twistd puts its log in its place."""
+    return TextLog(sys.stdout)
 
 
 def line_of(event: LogEvent) -> str | None:
