@@ -130,8 +130,12 @@ class DrainTests(ServerCase):
 
     def content_at(self, begin: int, length: int) -> bytes:
         """Give the endless content that `flow` sends: the big file's, over and over."""
-        begin, copies = begin % BIG if begin >= BIG else begin, length // BIG + 2
-        return (self.content * copies)[begin : begin + length]
+        pieces = []
+        while length:
+            piece = self.content[begin % BIG : begin % BIG + length]
+            pieces.append(piece)
+            begin, length = begin + len(piece), length - len(piece)
+        return b"".join(pieces)
 
     def flow(self, connection: Connection) -> None:
         """Send at some 20 MB a second until the server wants no more."""
