@@ -48,7 +48,7 @@ class BehindProxy(BrowserCase):
         self.page.wait_for_url(f"{self.origin}a%20folder/")
 
     def test_listing(self) -> None:
-        """A folder opens, sorts, and leads back to the top; a file is its bytes."""
+        """A folder opens, sorts, and leads back to the top in the same order; a file is its bytes."""
         self.open_folder()
         self.assertEqual(self.names(), ["first.txt"])
         self.page.get_by_role("link", name="Size").click()
@@ -57,7 +57,8 @@ class BehindProxy(BrowserCase):
             self.page.get_by_role("link", name="Download first.txt").click()
         self.assertEqual(Path(download.value.path()).read_text(), "first")
         self.page.get_by_role("link", name="All files").click()
-        self.page.wait_for_url(self.origin)
+        expect(self.page).to_have_url(f"{self.origin}?sort=size")  # the order that was chosen, taken along
+        self.assertEqual(self.names(), ["a folder"])
 
     def test_form(self) -> None:
         """The plain form stores a file and shows it."""
