@@ -19,7 +19,7 @@ from peerstor.tree.syncing import DataSync, sync_data, sync_folder
 from peerstor.tree.trash import Kept, Trash
 from peerstor.tree.turns import Turns
 
-__all__ = ["Check", "Conflict", "Part", "Published", "Publisher", "Wish"]
+__all__ = ["Check", "Conflict", "Outcome", "Part", "Published", "Publisher", "Unsettled", "Wish"]
 
 
 @frozen
@@ -34,6 +34,20 @@ class Published:
     path: TreePath
     stat: os.stat_result
     replaced: bool
+
+
+@frozen
+class Unsettled:
+    """What became of a part that has its name, which may be gone after a crash.
+
+    :ivar fault: what failed then.
+    """
+
+    fault: Exception
+
+
+Outcome = Published | Unsettled | Exception
+"""What became of one part of several; an exception where its name was not taken."""
 
 
 @frozen
@@ -150,7 +164,7 @@ class Publisher:
                     raise
             return self._publish_copy(part, folder, order)
 
-    def publish_all(self, wishes: Sequence[Wish], folders: Folders) -> list[Published | Exception]:
+    def publish_all(self, wishes: Sequence[Wish], folders: Folders) -> list[Outcome]:
         """Publish several parts at the price of few syncs. Blocks.
 
         For each of them all holds that holds for `publish`: its data is on the disk before it gets its name, and
@@ -158,24 +172,25 @@ class Publisher:
         names in their order.
 
         :param folders: of the targets.
-        :return: for each wish what `publish` would return or raise; OSError with EXDEV where no rename leads from
-            the part to its target, and `publish` would make a copy.
+        :return: for each wish what `publish` would return or raise, the latter as `Unsettled` where the name was
+            taken before; OSError with EXDEV where no rename leads from the part to its target, and `publish` would
+            make a copy.
         """
         outcomes = self._sync_all([wish.part for wish in wishes])
         for folder, indices in _by_folder(wishes, folders, outcomes):
             outcomes |= self._publish_in(folder, {index: wishes[index] for index in indices})
         return [outcomes[index] for index in range(len(wishes))]
 
-    def _sync_all(self, parts: Sequence[Part]) -> dict[int, Published | Exception]:
+    def _sync_all(self, parts: Sequence[Part]) -> dict[int, Outcome]:
         """Sync several parts; gives the faults of those that failed, by their places."""
         if not self._fsync:
             return {}
         failed = enumerate(self._data.sync([part.fd for part in parts]))
         return {index: fault_at(error, parts[index].fd) for index, error in failed if error is not None}
 
-    def _publish_in(self, folder: Opened, wishes: Mapping[int, Wish]) -> dict[int, Published | Exception]:
+    def _publish_in(self, folder: Opened, wishes: Mapping[int, Wish]) -> dict[int, Outcome]:
         """Publish parts that are synced in one folder."""
-        outcomes: dict[int, Published | Exception] = {}
+        outcomes: dict[int, Outcome] = {}
         taken: dict[int, tuple[bytes, bool]] = {}
         with self._turn(folder):
             for index, wish in wishes.items():
@@ -189,7 +204,7 @@ class Publisher:
             if taken:
                 self._sync_folder(folder)
         except OSError as error:
-            return outcomes | {index: fault_at(error, folder.fd) for index in taken}
+            return outcomes | {index: Unsettled(fault_at(error, folder.fd)) for index in taken}
         return outcomes | {index: _ended(folder, wishes[index], *name) for index, name in taken.items()}
 
     def recover(self, part: Part, target: TreePath) -> bool:
@@ -297,7 +312,7 @@ class Publisher:
 
 
 def _by_folder(
-    wishes: Sequence[Wish], folders: Folders, outcomes: dict[int, Published | Exception]
+    wishes: Sequence[Wish], folders: Folders, outcomes: dict[int, Outcome]
 ) -> list[tuple[Opened, list[int]]]:
     """Sort those that have no outcome yet by their folders; a folder that can't be had is an outcome."""
     found: dict[int, tuple[Opened, list[int]]] = {}
@@ -313,12 +328,12 @@ def _by_folder(
     return [*found.values()]
 
 
-def _ended(folder: Opened, wish: Wish, name: bytes, replaced: bool) -> Published | Exception:
+def _ended(folder: Opened, wish: Wish, name: bytes, replaced: bool) -> Outcome:
     try:
         with stated(folder.fd):
             return _settled(wish.part, wish.target, name, replaced)
     except Fault as fault:
-        return fault
+        return Unsettled(fault)
 
 
 def _settled(part: Part, target: TreePath, name: bytes, replaced: bool) -> Published:

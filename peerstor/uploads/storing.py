@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from peerstor.errors import DigestMismatch, NoSpace
 from peerstor.tree.folders import Folders
-from peerstor.tree.publish import Published, Publisher
+from peerstor.tree.publish import Outcome, Publisher, Unsettled
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.uploads.digests import Checks
 from peerstor.uploads.disk import disk_fault
@@ -124,7 +124,12 @@ class Storer:
             self._discard(part)
             raise
 
-    def _end(self, draft: _Draft, folders: Folders, published: Published | Exception) -> Completed | Exception:
+    def _end(self, draft: _Draft, folders: Folders, published: Outcome) -> Completed | Exception:
+        if isinstance(published, Unsettled):
+            # To be judged no more: what stands under the name now is the file itself.
+            self._discard(draft.part)
+            draft.small.begun = True
+            return published.fault
         if isinstance(published, Exception):
             self._discard(draft.part)
             if isinstance(published, OSError) and published.errno == errno.EXDEV:

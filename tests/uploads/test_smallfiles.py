@@ -192,8 +192,8 @@ class CompanyTests(SmallCase):
         self.successResultOf(staying)
         self.assertEqual({*self.tree()}, {b"first", b"leaving", b"staying"})
 
-    def test_data_lost(self) -> None:
-        """Without its data on the disk, no file has its name, and nothing is acknowledged."""
+    def lose_names(self) -> None:
+        """Have a disk that doesn't keep names in the storage's folder."""
         real = os.fsync
         folder = os.stat(self.root).st_ino
 
@@ -203,9 +203,29 @@ class CompanyTests(SmallCase):
             real(fd)
 
         self.patch(os, "fsync", fsync)
+
+    def test_name_lost(self) -> None:
+        """Without its name on the disk, no file is acknowledged."""
+        self.lose_names()
         done = self.receive("/file")
         self.released()
         self.failureResultOf(done, StorageUnavailable)
+        self.assertEqual((self.engine.counts.begun, self.engine.counts.failed), (1, 1))
+
+    def test_not_taken_for_another(self) -> None:
+        """That its own name is there by then speaks against no file: it is the disk that is at fault."""
+
+        def only_new(found: os.stat_result | None) -> None:
+            if found is not None:
+                raise PreconditionFailed()
+
+        self.lose_names()
+        cases: list[dict[str, Any]] = [{"may_replace": False}, {"check": only_new}, {"conflict": Conflict.REFUSE}]
+        for number, case in enumerate(cases):
+            done = self.receive(f"/file{number}", **case)
+            self.released()
+            self.failureResultOf(done, StorageUnavailable)
+        self.assertEqual((self.engine.counts.begun, self.engine.counts.failed), (3, 3))
 
 
 class WayTests(SmallCase):
