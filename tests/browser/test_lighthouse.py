@@ -14,11 +14,12 @@ from tests.browser.stage import BrowserCase
 LIGHTHOUSE = Path(__file__).parents[2] / "node_modules" / ".bin" / "lighthouse"
 CATEGORIES = ("performance", "accessibility", "best-practices")
 ENOUGH = 0.95
-TRIES = 3
+TRIES = 8
 """A machine that does other things at that moment makes a page look slower than it is, never faster."""
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 class LighthouseTest(BrowserCase):
     """On a server where everybody may do everything: its pages have the most on them."""
 
@@ -51,13 +52,16 @@ class LighthouseTest(BrowserCase):
             timeout=120,
         )
         found = json.loads((self.folder / "report.json").read_text())["categories"]
-        return {category: found[category]["score"] for category in CATEGORIES}
+        return {category: float(found[category]["score"]) for category in CATEGORIES}
 
     def assert_enough(self, path: str) -> None:
         """Fail unless one of a few looks gives at least what is asked for in all categories."""
         tries: list[dict[str, float]] = []
         while len(tries) < TRIES:
-            tries.append(self.scores(path))
+            try:
+                tries.append(self.scores(path))
+            except (subprocess.SubprocessError, TypeError) as error:  # it didn't come to an end, or gave no score
+                tries.append({str(error): 0})
             if min(tries[-1].values()) >= ENOUGH:
                 return
         self.fail(f"{path}: {tries}")

@@ -201,7 +201,7 @@ class TabsTest(LiveCase):
         self.wait_name("c.txt")
         self.wait_name("first.txt", other)
         self.wait_name("first.txt", third)
-        self.assertEqual(self.streams(), 1)
+        self.wait_streams(1)
         self.page.close()
         self.put("inner/second.txt")
         self.wait_name("second.txt", other)
@@ -276,6 +276,8 @@ class TroubleTest(LiveCase):
     def test_offline(self) -> None:
         """Without a network the page says so at once, and what is done then; with it, all is well again."""
         self.open()
+        self.put("first.txt")
+        self.wait_name("first.txt")  # by then it has heard of the server, which would end what it says
         self.context.set_offline(True)
         self.wait_words("You are offline.")
         self.page.get_by_label("Select d.txt").check()
@@ -410,11 +412,14 @@ class SignedInTest(SignedInCase):
         """Axe finds nothing on the page of what one may do, nor in what is said of trouble."""
         context = self.new_context(bypass_csp=True, storage_state=self.context.storage_state())
         self.page = context.new_page()
+        self.tolerated = (*self.tolerated, "ERR_FAILED")
+        self.page.route(EVENTS, lambda route: route.abort())
         for scheme in SCHEMES:
             self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             for path in ("-/me", ""):
                 self.go(path)
                 if not path:
+                    # Nor can it hear then that all is well.
                     self.page.evaluate("() => dispatchEvent(new Event('offline'))")
                     self.page.locator("#state").wait_for()
                 self.page.add_script_tag(path=AXE)

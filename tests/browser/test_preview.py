@@ -184,6 +184,7 @@ class OverTheListing(PreviewCase):
         self.page.go_back()
         self.link("b.png").wait_for()
         expect(self.page).to_have_url(self.origin)
+        self.page.locator("#listing .pick").first.wait_for(state="attached")  # what a script adds
         self.open("a.txt")
 
     def test_pages_within(self) -> None:
