@@ -10,14 +10,13 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from contextlib import closing
 
 from attrs import evolve
 
 from peerstor.commands.archive import measured, new_file, unpack, write_archive
 from peerstor.tree.private import RESTORING
-from tests.integration.daemon import PATIENCE, environment
+from tests.integration.daemon import PATIENCE, environment, until
 from tests.integration.mounts import Ballast, small_disk
 from tests.integration.server import Server
 from tests.integration.test_token_command import PEERSTOR, STRANGER, TokenCase
@@ -48,6 +47,14 @@ class BackupCase(TokenCase):
         ended = run("restore", self.file, "--storage", storage or self.storage, *options)
         self.assertEqual(ended.returncode, 0, ended.stderr)
         return ended
+
+    def synced(self) -> int:
+        """Tell how much of the only upload is on the disk, as a backup has it."""
+        self.backup()
+        with tarfile.open(self.file) as tar:
+            tar.extract("uploads.sqlite", self.folder, filter="data")
+        with closing(sqlite3.connect(os.path.join(self.folder, "uploads.sqlite"))) as base:
+            return int(base.execute("SELECT synced FROM uploads").fetchone()[0])
 
     def new_storage(self) -> str:
         """Make an empty folder."""
@@ -101,7 +108,7 @@ class BackupTests(BackupCase):
         server = self.serve(storage=self.storage)
         api = self.api(server)
         self.assertEqual(api.chunk("a", 0, b"x" * 100_000).status, 200)
-        time.sleep(2)  # the mark of what is synced follows within a second
+        until(lambda: self.synced() == 100_000, "the mark of what is synced, which follows within a second")
         self.backup()
         server.stop()
         other = self.new_storage()

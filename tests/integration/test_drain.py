@@ -14,9 +14,9 @@ from tests.integration.daemon import until
 from tests.integration.server import ServerCase
 from tests.integration.wire import Answer, Connection, head, upload_target
 
-DRAIN = 2.0
+DRAIN = 6.0
 
-SLACK = 1.5
+SLACK = 4.0
 """Seconds that the process may take beside, on a machine that has other things to do."""
 
 BIG, FAST = 40_000_000, 4_000_000

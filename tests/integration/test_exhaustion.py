@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.integration.daemon import PATIENCE
 from tests.integration.server import Server, ServerCase
 from tests.integration.test_large_folder import Prober
 from tests.integration.wire import Connection, head
@@ -51,6 +52,7 @@ class ExhaustionTests(ServerCase):
 
         def list_it(accept: str) -> None:
             connection = self.connect(self.server)
+            connection.socket.settimeout(5 * PATIENCE)
             connection.send(head("GET", "/many/?sort=size", headers={"Accept": accept}))
             statuses.append(connection.answer().status)
 
@@ -153,5 +155,8 @@ class ExhaustionTests(ServerCase):
     @staticmethod
     def open_connections(server: Server) -> int:
         """Count the sockets of the server beside the one on which it listens."""
-        links = [os.readlink(f"/proc/{server.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{server.pid}/fd")]
+        links = []
+        for fd in os.listdir(f"/proc/{server.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                links.append(os.readlink(f"/proc/{server.pid}/fd/{fd}"))
         return sum(link.startswith("socket:") for link in links) - 1

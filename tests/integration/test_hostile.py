@@ -44,8 +44,8 @@ class CompetitionTests(HostileCase):
 
     def test_stale_writer(self) -> None:
         """A writer that fell silent without closing is replaced after 2 s, and what it sent is kept."""
-        stale, api = self.begin_chunk("file", 400_000), self.api(self.server)
         began = time.monotonic()
+        stale, api = self.begin_chunk("file", 400_000), self.api(self.server)
         while (answer := api.chunk("file", 400_000, self.content[400_000:])).status != 200:
             self.assertEqual((answer.status, answer.json["error"]), (409, "busy"))
             self.assertEqual(answer.json["offset"], 400_000)
@@ -157,11 +157,11 @@ class SmugglingTests(HostileCase):
         """Send bytes on a connection of their own, and read all answers until it is closed or silent."""
         connection = self.connect(self.server)
         connection.send(data)
-        connection.socket.settimeout(1.0)
         answers = []
         try:
             while True:
                 answers.append(connection.answer())
+                connection.socket.settimeout(1.0)
         except (EOFError, ConnectionResetError, TimeoutError):
             return answers
 

@@ -172,8 +172,12 @@ class SlowDiskTests(ServerCase):
 
     def check(self, server: Server, *targets: tuple[str, str], size: int) -> None:
         """Upload at once to all targets, and look how long small requests take meanwhile."""
-        asker = Asker(server.port)
+        idle = self.serve()
+        with open(f"{idle.storage}/small.txt", "wb") as file:
+            file.write(b"small")
+        asker, beside = Asker(server.port), Asker(idle.port)
         asker.start()
+        beside.start()
         connections = [self.connect(server) for _ in targets]
         senders = [
             threading.Thread(target=send_zeros, args=(connection, method, target, size), daemon=True)
@@ -185,9 +189,13 @@ class SlowDiskTests(ServerCase):
             connection.socket.settimeout(3 * PATIENCE)
             self.assertEqual(connection.answer().status // 100, 2)
         took = asker.finish()
-        late = statistics.quantiles(took, n=100)[98]
-        self.measured(f"p99 {late * 1000:.1f} ms, most {max(took) * 1000:.0f} ms of {len(took)} requests")
-        self.assertLess(late, 0.05)
+        # What one asks another server at the same time is as late as this machine makes it.
+        late, anyway = (statistics.quantiles(times, n=100)[98] for times in (took, beside.finish()))
+        self.measured(
+            f"p99 {late * 1000:.1f} ms, most {max(took) * 1000:.0f} ms of {len(took)} requests;"
+            f" of an idle server p99 {anyway * 1000:.1f} ms"
+        )
+        self.assertLess(late, 0.05 + anyway)
 
     def test_put(self) -> None:
         """Small requests aren't held up by a PUT to a slow disk."""

@@ -157,6 +157,7 @@ class Puts(Client):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 class KillTests(ServerCase):
     def test_rounds(self) -> None:
         """Killed at any moment of chunks, completes and puts, nothing acknowledged is lost and nothing is torn.

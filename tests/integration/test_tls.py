@@ -200,7 +200,7 @@ class HangUpTests(SecureCase):
             file.write(content)
         ca, first = authority.write(self.folder), self.pin(server)
         slow = subprocess.Popen(
-            ["curl", "-sS", "--cacert", ca, "--limit-rate", "8M", "-o", "got", self.url(server, "/file")],
+            ["curl", "-sS", "--cacert", ca, "--limit-rate", "4M", "-o", "got", self.url(server, "/file")],
             cwd=self.folder,
         )
         got = os.path.join(self.folder, "got")
@@ -305,7 +305,7 @@ class BadClientTests(SecureCase):
         for one in waiting:
             with contextlib.suppress(ConnectionResetError):
                 self.assertEqual(one.recv(100), b"")
-            self.assertApproximates(time.monotonic() - began, HEAD_TIMEOUT, 3)
+            self.assertTrue(HEAD_TIMEOUT - 3 < time.monotonic() - began < 3 * HEAD_TIMEOUT)
             one.close()
 
     def test_stop(self) -> None:
