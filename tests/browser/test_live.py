@@ -413,13 +413,12 @@ class SignedInTest(SignedInCase):
         context = self.new_context(bypass_csp=True, storage_state=self.context.storage_state())
         self.page = context.new_page()
         self.tolerated = (*self.tolerated, "ERR_FAILED")
-        self.page.route(EVENTS, lambda route: route.abort())
+        self.page.route(EVENTS, lambda route: route.abort())  # which would tell it that all is well
         for scheme in SCHEMES:
             self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             for path in ("-/me", ""):
                 self.go(path)
                 if not path:
-                    # Nor can it hear then that all is well.
                     self.page.evaluate("() => dispatchEvent(new Event('offline'))")
                     self.page.locator("#state").wait_for()
                 self.page.add_script_tag(path=AXE)
