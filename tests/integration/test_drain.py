@@ -14,7 +14,7 @@ from tests.integration.daemon import until
 from tests.integration.server import ServerCase
 from tests.integration.wire import Answer, Connection, head, upload_target
 
-DRAIN = 6.0
+DRAIN = 4.0
 
 SLACK = 4.0
 """Seconds that the process may take beside, on a machine that has other things to do."""
@@ -91,7 +91,9 @@ class DrainTests(ServerCase):
         chunk = self.begin_chunk("partial", 300_000, BIG)
         flowing = Task(self.flow, self.begin_chunk("flowing", 100_000, 10 * BIG))
         put = self.connect(self.server)
-        put.send(head("PUT", "/put.bin", length=500_000) + self.content[:200_000])
+        put.send(head("PUT", "/put.bin", length=500_000, headers={"Expect": "100-continue"}))
+        self.assertEqual(put.answer().status, 100)  # it is under way; one that hasn't been heard yet would be cut
+        put.send(self.content[:200_000])
         stopping = Task(self.stop_timed)
         until(lambda: b"Received SIGTERM" in self.server.log, "the stop to begin")
         # Whoever is fast enough gets all of it.
