@@ -293,10 +293,9 @@ def _in_foreground(twistd: Mapping[str, Any]) -> bool:
 
 def _logs_elsewhere(twistd: Mapping[str, Any]) -> bool:
     """Tell whether the log of a foreground process goes anywhere but to its standard output."""
-    logger = twistd.get("logger")
-    if logger is not None and logger is not textlog.observer:
-        return True
-    return bool(twistd.get("syslog") or twistd.get("logfile") not in (None, "", "-"))
+    # twistd makes of its name what it names, once all options are settled.
+    other = twistd.get("logger") not in (None, "", textlog.OBSERVER, textlog.observer)
+    return bool(twistd.get("syslog") or other or twistd.get("logfile") not in (None, "", "-"))
 
 
 def _as_json(settings: Settings, twistd: Mapping[str, Any]) -> bool:

@@ -384,6 +384,8 @@ class MakeServiceTests(SynchronousTestCase):
         alone when standard output is to have nothing but JSON."""
         for twistd, printed, logged in (
             ({"logger": jsonlog.observer}, False, True),
+            ({}, True, False),
+            ({"logfile": "-"}, True, False),
             ({"logger": textlog.observer}, True, False),
             ({"logger": textlog.observer, "logfile": "-"}, True, False),
             ({"logger": LogPublisher}, True, True),

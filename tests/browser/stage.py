@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator, expect
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.browser.server import Server
@@ -76,6 +76,10 @@ class BrowserCase(SynchronousTestCase):
     def names(self) -> list[str]:
         """Give the names that the listing shows, in its order."""
         return self.page.locator("#listing tbody th.name bdi").all_text_contents()
+
+    def wait_names(self, *names: str) -> None:
+        """Wait until the listing shows these names, in this order: rows come behind what stands above them."""
+        expect(self.page.locator("#listing tbody th.name bdi")).to_have_text(list(names))
 
     def choose(self, *paths: Path) -> None:
         """Choose files behind the button for resumable uploads."""

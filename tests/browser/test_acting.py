@@ -113,7 +113,7 @@ class ScriptedTest(ActingCase):
         message.get_by_role("button", name="Undo").click()
         self.toast("They are back.")
         self.assertEqual(self.there(), ["a.txt", "b.txt", "c.txt", "d.txt", "goal"])
-        expect(self.page.locator("#listing tbody th.name bdi")).to_have_text(self.there())
+        self.wait_names(*self.there())
 
     def test_delete_beside_others(self) -> None:
         """What was deleted doesn't come back with a listing that was asked for before, when others change things."""

@@ -132,7 +132,7 @@ class WayAroundTest(BrowserCase):
         self.assertEqual(crumbs.locator("[aria-current=page]").text_content(), "três")
         crumbs.get_by_role("link", name="one").click()
         self.page.get_by_role("heading", name="one", level=1).wait_for()
-        expect(self.page.locator("#listing tbody th.name bdi")).to_have_text(["here.txt", "two % 2"])
+        self.wait_names("here.txt", "two % 2")
 
     def test_pages(self) -> None:
         """Without scripts, a folder of more entries than a page holds is walked by links, and a link leads back."""

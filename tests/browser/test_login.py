@@ -32,7 +32,7 @@ class LoginTests(BrowserCase):
         expect(self.page.get_by_label("Your access token")).to_be_focused()
         self.sign_in()
         expect(self.page).to_have_url(re.compile(r"/folder/\?sort=size$"))
-        expect(self.page.locator("#listing tbody th.name bdi")).to_have_text(["inside.txt"])
+        self.wait_names("inside.txt")
         expect(self.page.get_by_text("Signed in as owner")).to_be_visible()
         self.page.get_by_role("button", name="Sign out").click()
         expect(self.page.get_by_label("Your access token")).to_be_visible()

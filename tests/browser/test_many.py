@@ -16,7 +16,6 @@ SCROLL = """() => new Promise((resolve) => {
         for (const entry of list.getEntries()) longest = Math.max(longest, entry.duration);
     }).observe({type: "longtask"});
     let step = 0;
-    scrollTo(0, 0);
     const next = () => {
         scrollBy(0, step % 10 ? 400 : 200_000);
         step += 1;
@@ -29,9 +28,8 @@ SCROLL = """() => new Promise((resolve) => {
 PAINT = """() => new Promise((resolve) => {
     new PerformanceObserver((list) => {
         const {requestStart, responseStart, responseEnd} = performance.getEntriesByType("navigation")[0];
-        for (const entry of list.getEntries()) {
-            if (entry.name === "first-contentful-paint") resolve([entry.startTime, responseStart, responseEnd].map((time) => time - requestStart));
-        }
+        const paint = list.getEntries().find(({name}) => name === "first-contentful-paint");
+        if (paint) resolve([paint.startTime, responseStart, responseEnd].map((time) => time - requestStart));
     }).observe({type: "paint", buffered: true});
 })"""
 """What Chromium tells of its first paint: milliseconds from when it asked."""
@@ -66,8 +64,7 @@ class ManyTest(BrowserCase):
         self.go()
         self.page.wait_for_function(f"() => document.documentElement.scrollHeight > {COUNT * 30}")
         self.assertLess(self.page.locator("tbody tr").count(), 200)
-        # A machine that does other things may hold up one of them, and makes none faster.
-        self.assertLess(min(self.page.evaluate(SCROLL) for _ in range(3)), LONGEST)
+        self.assertLess(self.page.evaluate(SCROLL), LONGEST)
         self.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         self.page.get_by_role("link", name=f"file {COUNT - 1:06}.txt", exact=True).wait_for()
         self.assertLess(self.page.locator("tbody tr").count(), 200)

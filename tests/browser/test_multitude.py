@@ -1,13 +1,12 @@
 """Many thousand small files at once."""
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.drops import drop, heard, listen
 from tests.browser.stage import BrowserCase
 
 COUNT = 3000
-WITHIN = 900_000
+WITHIN = 240_000
 """Milliseconds for all of them, on a machine that has other things to do."""
 
 LONGEST = 500
@@ -25,7 +24,6 @@ WATCH = """() => {
 }"""
 
 
-@pytest.mark.timeout(1800)
 class MultitudeTest(BrowserCase):
     """A folder of so many that no list of them could be read."""
 

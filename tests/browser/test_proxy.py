@@ -58,7 +58,7 @@ class BehindProxy(BrowserCase):
         self.assertEqual(Path(download.value.path()).read_text(), "first")
         self.page.get_by_role("link", name="All files").click()
         expect(self.page).to_have_url(f"{self.origin}?sort=size")  # the order that was chosen, taken along
-        self.assertEqual(self.names(), ["a folder"])
+        self.wait_names("a folder")
 
     def test_form(self) -> None:
         """The plain form stores a file and shows it."""

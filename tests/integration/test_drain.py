@@ -16,7 +16,7 @@ from tests.integration.wire import Answer, Connection, head, upload_target
 
 DRAIN = 4.0
 
-SLACK = 4.0
+SLACK = 1.5
 """Seconds that the process may take beside, on a machine that has other things to do."""
 
 BIG, FAST = 40_000_000, 4_000_000
