@@ -50,6 +50,7 @@ from peerstor.web.metrics import MetricsFace, MetricsGuard
 from peerstor.web.openapi.face import OpenApiFace
 from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
+from peerstor.web.putting import Putting
 from peerstor.web.root import Root
 from peerstor.web.shares.site import build_shares
 from peerstor.web.trashface import TrashFace
@@ -163,7 +164,7 @@ def build_root(
         sandbox=sandbox,
         cached=CachedFiles(sandbox) if settings.fast_lanes else None,
         publisher=publisher,
-        engine=engine,
+        putting=Putting(engine=engine, guard=guard, links=links),
         reads=reads,
         disk=disk,
         files=files,

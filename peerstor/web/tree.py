@@ -1,25 +1,19 @@
 """The face of the storage tree: a folder is a listing, a file is its bytes; PUT, DELETE and forms change it."""
 
-import os
 from collections.abc import Sequence
 
-from twisted.web.http_headers import Headers
-
 from peerstor.access.rights import Right
-from peerstor.errors import BadRequest, LengthNeeded, MethodRefused, NotFound
-from peerstor.http.conditional import entity_tag
+from peerstor.errors import MethodRefused, NotFound
 from peerstor.http.request import StreamingRequest
-from peerstor.interfaces import IByteSource, IChangeListener, IThreads
+from peerstor.interfaces import IChangeListener, IThreads
 from peerstor.tree.cached import CachedFiles
 from peerstor.tree.paths import TreePath
-from peerstor.tree.publish import Conflict, Publisher
+from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.stillfiles import StillFiles
-from peerstor.uploads.engine import Engine
 from peerstor.web.archiving import Archives, wished
 from peerstor.web.conditions import conditions, refuse_coding
 from peerstor.web.cors import Cors
-from peerstor.web.digests import WHOLE, sent_digests
 from peerstor.web.errors import Errors
 from peerstor.web.files import SMALL, Files, Reading, read_small
 from peerstor.web.forms import Forms
@@ -27,9 +21,9 @@ from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.negotiation import wanted_type
+from peerstor.web.putting import Putting
 from peerstor.web.rangesagain import RangesAgain
 from peerstor.web.redirects import redirect
-from peerstor.web.renaming import renamed
 from peerstor.web.repeating import repeat_file
 from peerstor.web.root import path_of
 from peerstor.web.routes import Routes
@@ -62,7 +56,7 @@ class TreeFace:
         sandbox: Sandbox,
         cached: CachedFiles | None,
         publisher: Publisher,
-        engine: Engine,
+        putting: Putting,
         reads: IThreads,
         disk: IThreads,
         files: Files,
@@ -76,7 +70,7 @@ class TreeFace:
         :param cached: opens what needs no thread; None to have everything opened in one.
         :param reads: where the tree is looked at.
         :param disk: where it is changed.
-        :param listeners: told of what is deleted (the engine tells of what is published).
+        :param listeners: told of what is deleted (whoever publishes tells of that).
         """
         self.guard = guard
         self.errors = errors
@@ -87,7 +81,7 @@ class TreeFace:
         self._still = None if cached is None else StillFiles(cached)
         self._ranges = None if cached is None else RangesAgain(files=files, cached=cached, guard=guard)
         self._publisher = publisher
-        self._engine = engine
+        self._putting = putting
         self._reads = reads
         self._disk = disk
         self._files = files
@@ -124,35 +118,7 @@ class TreeFace:
         path = admission.path
         if path.slash:
             raise MethodRefused(_there(request, METHODS))
-        if request.requestHeaders.hasHeader(b"content-range"):  # RFC 9110, section 14.5
-            raise BadRequest("A part of a file cannot be put; send the whole, or use the upload API.")
-        refuse_coding(request.requestHeaders)
-        headers = request.requestHeaders
-        if not (headers.hasHeader(b"content-length") or headers.hasHeader(b"transfer-encoding")):
-            # Framed as empty (RFC 9112, section 6.3), and hardly ever meant so: an old file would be emptied.
-            raise LengthNeeded()
-        done = await self._engine.receive(
-            path,
-            source=IByteSource(request.body),
-            length=request.body.length,
-            conflict=renamed(admission) if admission.blind else Conflict.REPLACE,
-            may_replace=admission.may(Right.CHANGE),
-            by=admission.principal.name,
-            address=request.remote,
-            check=lambda found: self._check_replacing(headers, admission, found),
-            digests=sent_digests(headers, WHOLE),
-        )
-        if admission.blind:
-            request.setResponseCode(201)
-            request.setHeader(b"content-length", b"0")
-            return b""
-        request.setResponseCode(204 if done.replaced else 201)
-        request.setHeader(b"location", self._links.to(done.path).encode())
-        if done.stat is not None:
-            request.setHeader(b"etag", entity_tag(done.stat).encode())
-        if not done.replaced:
-            request.setHeader(b"content-length", b"0")
-        return b""
+        return await self._putting.put(request, admission)
 
     @routes.on("/", "DELETE", needs=Right.CHANGE, at=path_of)
     async def delete(self, request: StreamingRequest, admission: Admission) -> bytes:
@@ -204,14 +170,6 @@ class TreeFace:
         if wanted_type(request.requestHeaders, ("text/plain", "application/json", "text/html")) != "text/html":
             self.guard.require(admission, Right.READ)
         return self._listings.drop(request, admission, self._links)
-
-    def _check_replacing(self, headers: Headers, admission: Admission, found: os.stat_result | None) -> None:
-        """Refuse what the right or a condition forbids: before the body, and again when it is to be published."""
-        if admission.blind:  # nor does a condition tell what is there
-            found = None
-        if found is not None:
-            self.guard.require(admission, Right.CHANGE)
-        conditions(headers)(found)
 
     def _redirect_to_folder(self, request: StreamingRequest, path: TreePath) -> bytes:
         """Send a client to the folder's own address; not for ever, since it may become a file."""
