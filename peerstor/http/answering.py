@@ -8,6 +8,7 @@ from twisted.web.http_headers import Headers
 
 from peerstor.http.clients import Place
 from peerstor.http.keen import Keenness
+from peerstor.http.namerepeats import Named, named
 from peerstor.http.outright import emptied, send
 from peerstor.http.repeats import Answer, repeatable
 from peerstor.http.request import new_request_id
@@ -33,6 +34,7 @@ class AnsweringChannel(StrictChannel):
         self._written = 0
         self._untouched = True
         self._raw: bytes | None = None
+        self._asked: Named | None = None
         self._gathered: list[bytes] | None = None
 
     def _is_idle(self) -> bool:
@@ -52,9 +54,11 @@ class AnsweringChannel(StrictChannel):
     def _answered_again(self, data: bytes) -> bool:
         """Answer a request that came before and whose answer still holds; else remember the request, if it may."""
         fresh, self._untouched = self._untouched or self._is_idle(), False
-        repeats, self._raw = self.site.repeats, None
+        repeats, self._raw, self._asked = self.site.repeats, None, None
         if repeats is None or not fresh or self._buffer or self._busyReceiving or "_command" in self.__dict__:
             return False  # the last: a head may have begun behind the request that was answered
+        if data.startswith(b"PUT "):
+            return self._stored_again(data)
         if not repeats.knows(data, self._place):
             if self._range_answered(data):
                 return True
@@ -86,8 +90,28 @@ class AnsweringChannel(StrictChannel):
             return False
         answer, fd, wanted = found
         request = self._begin_request()
-        request.answered_as(answer, wanted)
+        request.decided()
+        answer.describe(request, wanted)
         answer.source.answer(request, fd, wanted)
+        return True
+
+    def _stored_again(self, data: bytes) -> bool:
+        """Answer a request that came before with another name."""
+        asked = named(data)
+        found = (
+            None
+            if asked is None or self.site.repeats is None
+            else self.site.repeats.names.find(asked, self._place)
+        )
+        if asked is None or found is None:
+            self._asked = asked
+            return False
+        request = self._begin_request()
+        request.decided()
+        found.describe(request, asked.folder, asked.name)
+        content = data[asked.at :]
+        self.site.received += len(content)
+        found.source.store(request, asked.name, content)
         return True
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
@@ -96,7 +120,12 @@ class AnsweringChannel(StrictChannel):
         self._pass_on(b"%s %s %s\r\n%s\r\n" % (version, code, reason, b"".join(lines)))
         request: Any = self.requests[0]
         raw, self._raw = self._raw, None
-        if raw is None or self.site.repeats is None or not self.persistent:
+        asked, self._asked = self._asked, None
+        if self.site.repeats is None or not self.persistent:
+            return
+        if asked is not None and request.names is not None:
+            self.site.repeats.names.keep(asked, self._place, request, headers)
+        if raw is None:
             return
         if request.ranges is not None and code == b"206":
             self.site.repeats.ranges.keep(raw, self._place, request, headers)

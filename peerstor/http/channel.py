@@ -129,7 +129,10 @@ class StreamingChannel(AnsweringChannel):
         self._deadline.set(self.site.timeouts.idle, self._close)
 
     def _begin_request(self) -> StreamingRequest:
-        self._begin_busy()
+        self._phase = Phase.BUSY
+        # What of the last answer is still under way isn't asked of the kernel: for that the first look is enough.
+        self._progress.begin(taken=self._written, received=0)
+        self._deadline.set(self.site.timeouts.check, self._check_progress)
         # As twisted has it once a head is complete: what comes meanwhile waits for the end of the answer.
         self.persistent = True
         self._handlingRequest = True

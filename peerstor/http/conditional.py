@@ -86,6 +86,10 @@ def evaluate(method: bytes, headers: Headers, *, tag: str | None, mtime: float |
     return Verdict.PROCEED
 
 
+FOR_WRITING = (b"if-match", b"if-unmodified-since", b"if-none-match")
+"""Headers by which `write_allowed` judges."""
+
+
 def write_allowed(
     headers: Headers,
     current_tag: str | None,

@@ -14,9 +14,8 @@ from typing import Any, Protocol
 
 from twisted.web.http_headers import Headers
 
-from peerstor.http.answerheaders import set_all
 from peerstor.http.clients import Place
-from peerstor.http.dates import http_now
+from peerstor.http.likeness import Likeness
 from peerstor.http.ranges import ByteRange, content_range
 
 REMEMBERED = 512
@@ -45,17 +44,12 @@ class RangeAnswer:
         """Keep its head, and what the requests for it have in common."""
         self.source = source
         self.size = size
-        self._asked = {name: getattr(request, name) for name in ("method", "uri", "path", "clientproto", "route")}
-        self._asked |= {"authority": request.authority, "requestHeaders": request.requestHeaders}
-        self._headers = dict(headers.getAllRawHeaders())
+        self._likeness = Likeness(request, headers)
 
     def describe(self, request: Any, wanted: ByteRange) -> None:
         """Make a new request one that asked for a range, and give its answer the head that this has."""
-        vars(request).update(self._asked)
+        self._likeness.describe(request)
         request.setResponseCode(206)
-        set_all(request.responseHeaders, self._headers)
-        request.setHeader(b"date", http_now())
-        request.setHeader(b"x-request-id", request.request_id.encode())
         request.setHeader(b"content-range", content_range(wanted, self.size))
         request.setHeader(b"content-length", b"%d" % wanted.length)
 

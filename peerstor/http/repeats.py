@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from twisted.web.http import datetimeToString
 
 from peerstor.http.clients import Place
+from peerstor.http.namerepeats import NameRepeats
 from peerstor.http.rangerepeats import RangeRepeats
 
 REQUEST_AT_MOST = 2048
@@ -123,12 +124,14 @@ class Repeats:
 
     :ivar ready: tells whether the rules by which answers were given are known to be the present ones.
     :ivar ranges: the same for requests that differ in the range they ask for.
+    :ivar names: the same for those that store files in one folder.
     """
 
     def __init__(self, ready: Callable[[], bool] = lambda: True) -> None:
         """Remember nothing yet."""
         self.ready = ready
         self.ranges = RangeRepeats(ready=lambda: self.ready())
+        self.names = NameRepeats(ready=lambda: self.ready())
         self._answers: OrderedDict[tuple[bytes, Place], Answer] = OrderedDict()
 
     def __len__(self) -> int:
@@ -167,6 +170,7 @@ class Repeats:
         """Forget them all: the rules have changed."""
         self._answers.clear()
         self.ranges.forget()
+        self.names.forget()
 
 
 def repeatable(raw: bytes) -> bool:

@@ -10,9 +10,9 @@ from twisted.web.server import Request
 from peerstor.http.answerheaders import set_header
 from peerstor.http.body import BodyCut, BodyStream
 from peerstor.http.dates import http_now
+from peerstor.http.namerepeats import NameSource
 from peerstor.http.phrases import phrase
-from peerstor.http.rangerepeats import RangeAnswer, RangeSource
-from peerstor.http.ranges import ByteRange
+from peerstor.http.rangerepeats import RangeSource
 from peerstor.http.repeats import Source
 from peerstor.http.seams import Connection
 
@@ -51,6 +51,7 @@ class StreamingRequest(Request):
     :ivar source: where the answer came from, set by whoever would give the same one again to the same request;
         None where that isn't known.
     :ivar ranges: likewise, where any range of the same file may be sent to a request that asks for another one.
+    :ivar names: likewise, where another file may be stored beside the one that this request brought.
     :ivar endless: whether its answer has no end of its own, so that a client which has closed its side of the
         connection has left, and isn't waiting for the rest.
     :ivar route: what took it, in one of so many words as there are routes; whoever takes it says so.
@@ -72,6 +73,7 @@ class StreamingRequest(Request):
         self.endless = False
         self.source: Source | None = None
         self.ranges: RangeSource | None = None
+        self.names: NameSource | None = None
         self._dispatched = False
         self._answered_early = False
         self._refused = 0
@@ -118,11 +120,10 @@ class StreamingRequest(Request):
         if answered:
             super()._cleanup()
 
-    def answered_as(self, answer: RangeAnswer, wanted: ByteRange) -> None:
-        """Be one that was parsed and decided on before, with another range."""
+    def decided(self) -> None:
+        """Be one that is like another, which was read and decided on before; it is described next."""
         self._dispatched = True
         self.site = self.channel.site
-        answer.describe(self, wanted)
 
     def process(self) -> None:
         """Have the site's resource answer.

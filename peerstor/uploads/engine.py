@@ -1,8 +1,8 @@
 """The verbs of uploading. Every upload protocol is a face on these; none has a way of its own to the disk."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -26,6 +26,7 @@ from peerstor.uploads.loading import REMEMBER, Loader
 from peerstor.uploads.oneshot import Receiver
 from peerstor.uploads.pace import Pace
 from peerstor.uploads.parts import PartStore
+from peerstor.uploads.receptions import Receptions
 from peerstor.uploads.records import Completed, Record, Stated, UploadKey
 from peerstor.uploads.resumable import Resumable
 from peerstor.uploads.shelf import Shelf
@@ -139,7 +140,7 @@ class Engine:
             announce=self._announce,
             counts=self.counts,
         )
-        self._receiver = Receiver(
+        receiver = self._receiver = Receiver(
             ledger=ledger,
             parts=parts,
             publisher=publisher,
@@ -153,6 +154,7 @@ class Engine:
             pace=pace,
             lanes=lanes,
         )
+        self._receptions = Receptions(receiver=receiver, running=self._running, announce=self._announce)
         self._upkeep = (LoopingCall(self._tidy), LoopingCall(self._expire_now))
         for loop in self._upkeep:
             loop.clock = clock
@@ -325,7 +327,6 @@ class Engine:
         :raise TooLarge, NoParent, BodyCut: as for `append`.
         :raise Exists, Forbidden, PreconditionFailed: as `Publisher.publish`.
         """
-        holder = Holder()
         terms = Terms(
             target=target,
             length=length,
@@ -335,8 +336,18 @@ class Engine:
             check=check,
             digests=digests,
         )
-        work = self._receiver.receive(holder, terms, source)
-        return await self._running.run(self._announced(work, by, address), holder)
+        return await self.take(terms, source, address)
+
+    async def take(self, terms: Terms, source: IByteSource, address: str | None) -> Completed:
+        """Do what `receive` does, on terms that are written down."""
+        return await self._receptions.take(terms, source, address)
+
+    def store(self, terms: Terms, content: bytes, address: str | None) -> Deferred[Completed]:
+        """Do what `take` does with a file that is here: in as few steps as possible where it is small.
+
+        It comes to its end also for a client that has left.
+        """
+        return self._receptions.store(terms, content, address)
 
     # Upkeep
 
@@ -370,11 +381,6 @@ class Engine:
                 return count
 
     # Telling
-
-    async def _announced(self, work: Coroutine[Any, Any, Completed], by: str, address: str | None) -> Completed:
-        done = await work
-        self._announce(done, by, address)
-        return done
 
     def _announce_recovered(self, record: Record) -> None:
         self._announce(record.answer(), record.key.principal, None)

@@ -43,16 +43,24 @@ class Groups(Generic[T, R]):
         self._visit = visit
         self._waiting: list[tuple[T, Deferred[R]]] = []
         self._gathering = False
+        self._turning = False
         # The visit that keeps the next from beginning, and the one that did at the last look.
         self._under_way: object | None = None
         self._seen: object | None = None
         self._look: IDelayedCall | None = None
 
-    def join(self, member: T) -> Deferred[R]:
-        """Take part in the next visit; gives its outcome."""
+    def join(self, member: T, *, at_once: bool = True) -> Deferred[R]:
+        """Take part in the next visit; gives its outcome.
+
+        :param at_once: whether a visit may begin before others have joined in this turn of the reactor.
+        """
         done: Deferred[R] = Deferred()
         self._waiting.append((member, done))
-        self._advance()
+        if at_once:
+            self._advance()
+        elif not self._turning and self._under_way is None:
+            self._turning = True
+            self._clock.callLater(0, self._turned)
         return done
 
     @contextmanager
@@ -64,6 +72,10 @@ class Groups(Generic[T, R]):
         finally:
             self._gathering = False
             self._advance()
+
+    def _turned(self) -> None:
+        self._turning = False
+        self._advance()
 
     def _advance(self) -> None:
         if self._gathering or not self._waiting or self._under_way is not None:

@@ -1,6 +1,7 @@
 """A whole file in one go (PUT, forms): the same parts, sink and publisher, without a row of its own."""
 
 from blake3 import blake3
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -83,6 +84,12 @@ class Receiver:
                 return outcome
             source = outcome
         return await self._receive(holder, terms, source)
+
+    def store(self, terms: Terms, data: bytes) -> Deferred[Completed] | None:
+        """Take a file that is here; see `SmallFiles.store`."""
+        if self._small is None or (self.max_upload is not None and len(data) > self.max_upload):
+            return None
+        return self._small.store(terms, data)
 
     async def _receive(self, holder: Holder, terms: Terms, source: IByteSource) -> Completed:
         part = await self._disk.run(self._prepare, terms)

@@ -1,7 +1,10 @@
 """The fast lane of small files: kept in memory while they come, and stored by one visit to a thread in company."""
 
+from typing import TypeVar, cast
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from peerstor.interfaces import IByteSource, IThreads
 from peerstor.uploads.collecting import Collector, Kept
@@ -11,6 +14,8 @@ from peerstor.uploads.records import Completed
 from peerstor.uploads.storing import Elsewhere, Small, Storer
 from peerstor.uploads.terms import Terms
 from peerstor.uploads.writers import Holder
+
+T = TypeVar("T")
 
 SMALL = 64 * 1024
 """Bytes that a small file has at most: one read of a socket. A larger one gains little, and its disk work would
@@ -54,6 +59,29 @@ class SmallFiles:
             return await self._store(holder, Small(terms), source, limit)
         finally:
             self._room += reserved
+
+    def store(self, terms: Terms, data: bytes) -> Deferred[Completed] | None:
+        """Publish a file that is here, together with those that come in the same turn of the reactor.
+
+        :return: what becomes of it, or `Elsewhere`; None where this is no way for it.
+        """
+        length = len(data)
+        if length > SMALL or length > self._room:
+            return None
+        self._room -= length
+        small = Small(terms, data)
+        done = self._groups.join(small, at_once=False)
+        done.addBoth(self._stored, small, length)
+        return cast("Deferred[Completed]", done)
+
+    def _stored(self, outcome: T, small: Small, length: int) -> T:
+        self._room += length
+        if not isinstance(outcome, Failure):
+            self._counts.begun += 1
+        elif not isinstance(outcome.value, Elsewhere):
+            self._counts.begun += small.begun
+            self._counts.failed += small.begun
+        return outcome
 
     async def _store(
         self, holder: Holder, small: Small, source: IByteSource, limit: int | None

@@ -54,6 +54,16 @@ class Cuttable(Protocol):
         """End soon, because of `reason`."""
 
 
+class _Uncuttable:
+    """What is about to end by itself."""
+
+    def cut(self, reason: Exception) -> None:
+        """Do nothing."""
+
+
+_UNCUTTABLE = _Uncuttable()
+
+
 class Running:
     """Everything that is under way for clients, so that it can be ended in good order."""
 
@@ -68,10 +78,31 @@ class Running:
 
         :raise Exception: the reason given to `stop`, after that; the work isn't begun then.
         """
-        if self._reason is not None:
+        try:
+            self.check()
+        except BaseException:
             work.close()
-            raise self._reason
+            raise
         return detached(self._counted(work, holder), lambda: holder.cut(BodyCut()))
+
+    def check(self) -> None:
+        """Raise the reason given to `stop`, after that."""
+        if self._reason is not None:
+            raise self._reason
+
+    def count(self, work: Deferred[Any]) -> None:
+        """Have `stop` wait for work that comes to its end without its client's doing."""
+        token = object()
+        self._under_way[token] = _UNCUTTABLE
+        work.addBoth(self._ended, token)
+
+    def _ended(self, outcome: T, token: object) -> T:
+        del self._under_way[token]
+        if not self._under_way:
+            waiting, self._waiting = self._waiting, []
+            for done in waiting:
+                done.callback(None)
+        return outcome
 
     async def stop(self, reason: Exception) -> None:
         """Cut whatever runs, begin nothing more, and wait until all has come to its end."""
@@ -89,8 +120,4 @@ class Running:
         try:
             return await work
         finally:
-            del self._under_way[token]
-            if not self._under_way:
-                waiting, self._waiting = self._waiting, []
-                for done in waiting:
-                    done.callback(None)
+            self._ended(None, token)

@@ -41,6 +41,21 @@ class Terms:
         elif not self.may_replace:
             raise Forbidden()
 
+    def beside(self, name: bytes, length: int) -> "Terms":
+        """The same for another file of the same folder.
+
+        :param length: bytes.
+        """
+        return Terms(
+            target=self.target.parent.child(name),
+            length=length,
+            conflict=self.conflict,
+            may_replace=self.may_replace,
+            by=self.by,
+            check=self.check,
+            digests=self.digests,
+        )
+
     def wish(self, part: Part) -> Wish:
         """Ask for a part to be published on these terms."""
         return Wish(

@@ -5,12 +5,14 @@ import os
 from twisted.web.http_headers import Headers
 
 from peerstor.errors import BadType, PreconditionFailed
-from peerstor.http.conditional import entity_tag, write_allowed
+from peerstor.http.conditional import FOR_WRITING, entity_tag, write_allowed
 from peerstor.tree.publish import Check
 
 
 def conditions(headers: Headers) -> Check:
     """Make the check of a writing request's conditions against what is there (RFC 9110, section 13)."""
+    if not any(map(headers.hasHeader, FOR_WRITING)):
+        return lambda found: None
 
     def check(found: os.stat_result | None) -> None:
         tag = None if found is None else entity_tag(found)

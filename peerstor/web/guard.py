@@ -80,6 +80,11 @@ class Admission:
         return self.principal.may(right, self.path.parts)
 
     @property
+    def holds_beside(self) -> bool:
+        """Whether they have the very same rights at every other name of that folder."""
+        return all(len(grant.parts) < len(self.path.parts) for grant in self.principal.grants)
+
+    @property
     def blind(self) -> bool:
         """Whether they may put something there and see nothing of it (a drop folder)."""
         return not self.may(Right.READ)

@@ -9,6 +9,8 @@ from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IByteSource
 from peerstor.tree.publish import Conflict
 from peerstor.uploads.engine import Engine
+from peerstor.uploads.records import Completed
+from peerstor.uploads.terms import Terms
 from peerstor.web.conditions import conditions, refuse_coding
 from peerstor.web.digests import WHOLE, sent_digests
 from peerstor.web.guard import Admission, Guard
@@ -40,37 +42,34 @@ class Putting:
         if not (headers.hasHeader(b"content-length") or headers.hasHeader(b"transfer-encoding")):
             # Framed as empty (RFC 9112, section 6.3), and hardly ever meant so: an old file would be emptied.
             raise LengthNeeded()
-        return await self.store(request, admission, IByteSource(request.body), request.body.length)
+        done = await self._engine.take(self.terms(request, admission), IByteSource(request.body), request.remote)
+        return self.told(request, admission, done)
 
-    async def store(
-        self, request: StreamingRequest, admission: Admission, source: IByteSource, length: int | None
-    ) -> bytes:
-        """Create or replace a file, as the headers of a request say.
-
-        :param source: the content.
-        :param length: its bytes, where that is known.
-        """
+    def terms(self, request: StreamingRequest, admission: Admission) -> Terms:
+        """Tell on which terms a file is stored, as the headers of a request say."""
         headers = request.requestHeaders
+        judge = conditions(headers)
 
         def check(found: os.stat_result | None) -> None:
             """Refuse what the right or a condition forbids: before the body, and again when it is published."""
-            if admission.blind:  # nor does a condition tell what is there
-                found = None
-            if found is not None:
+            if found is not None and not admission.blind:  # nor does a condition tell what is there
                 self._guard.require(admission, Right.CHANGE)
-            conditions(headers)(found)
+                judge(found)
+            else:
+                judge(None)
 
-        done = await self._engine.receive(
-            admission.path,
-            source=source,
-            length=length,
+        return Terms(
+            target=admission.path,
+            length=request.body.length,
             conflict=renamed(admission) if admission.blind else Conflict.REPLACE,
             may_replace=admission.may(Right.CHANGE),
             by=admission.principal.name,
-            address=request.remote,
             check=check,
             digests=sent_digests(headers, WHOLE),
         )
+
+    def told(self, request: StreamingRequest, admission: Admission, done: Completed) -> bytes:
+        """Set up the answer to whoever put a file that is stored; gives its content."""
         if admission.blind:
             request.setResponseCode(201)
             request.setHeader(b"content-length", b"0")

@@ -41,12 +41,13 @@ class FileState:
 
 def may_repeat(request: StreamingRequest, admission: Admission) -> bool:
     """Tell whether an answer depends on nothing but the request's own bytes, the rules, and what is stored."""
+    return request.method == b"GET" and is_anybody(request, admission)
+
+
+def is_anybody(request: StreamingRequest, admission: Admission) -> bool:
+    """Tell whether a request is decided on in the same way whoever sends it, and whenever under the same rules."""
     headers = request.requestHeaders
-    return (
-        request.method == b"GET"
-        and not admission.principal.signed_in
-        and not any(headers.hasHeader(name) for name in TELLING)
-    )
+    return not admission.principal.signed_in and not any(headers.hasHeader(name) for name in TELLING)
 
 
 def repeat_file(request: StreamingRequest, admission: Admission, still: StillFiles, opened: Opened) -> None:

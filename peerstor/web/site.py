@@ -47,6 +47,7 @@ from peerstor.web.listing import Listings
 from peerstor.web.login import LoginFace
 from peerstor.web.me import MeFace
 from peerstor.web.metrics import MetricsFace, MetricsGuard
+from peerstor.web.namesagain import NamesAgain
 from peerstor.web.openapi.face import OpenApiFace
 from peerstor.web.operations import OperationsFace
 from peerstor.web.pages import Pages
@@ -156,6 +157,7 @@ def build_root(
     )
     archives = Archives(sandbox=sandbox, threads=archivers, clock=clock, counts=counts)
     forms = Forms(engine=engine, errors=errors, pages=pages)
+    putting = Putting(engine=engine, guard=guard, links=links)
     tree = TreeFace(
         guard=guard,
         errors=errors,
@@ -164,7 +166,8 @@ def build_root(
         sandbox=sandbox,
         cached=CachedFiles(sandbox) if settings.fast_lanes else None,
         publisher=publisher,
-        putting=Putting(engine=engine, guard=guard, links=links),
+        putting=putting,
+        names=NamesAgain(engine=engine, putting=putting, guard=guard) if settings.fast_lanes else None,
         reads=reads,
         disk=disk,
         files=files,

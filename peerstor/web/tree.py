@@ -20,6 +20,7 @@ from peerstor.web.forms import Forms
 from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import Links
 from peerstor.web.listing import Listings
+from peerstor.web.namesagain import NamesAgain
 from peerstor.web.negotiation import wanted_type
 from peerstor.web.putting import Putting
 from peerstor.web.rangesagain import RangesAgain
@@ -57,6 +58,7 @@ class TreeFace:
         cached: CachedFiles | None,
         publisher: Publisher,
         putting: Putting,
+        names: NamesAgain | None,
         reads: IThreads,
         disk: IThreads,
         files: Files,
@@ -68,6 +70,7 @@ class TreeFace:
         """Make the face.
 
         :param cached: opens what needs no thread; None to have everything opened in one.
+        :param names: takes the next files of a folder that one was put into; None to have each read whole.
         :param reads: where the tree is looked at.
         :param disk: where it is changed.
         :param listeners: told of what is deleted (whoever publishes tells of that).
@@ -80,6 +83,7 @@ class TreeFace:
         self._cached = cached
         self._still = None if cached is None else StillFiles(cached)
         self._ranges = None if cached is None else RangesAgain(files=files, cached=cached, guard=guard)
+        self._names = names
         self._publisher = publisher
         self._putting = putting
         self._reads = reads
@@ -118,7 +122,10 @@ class TreeFace:
         path = admission.path
         if path.slash:
             raise MethodRefused(_there(request, METHODS))
-        return await self._putting.put(request, admission)
+        body = await self._putting.put(request, admission)
+        if self._names is not None:
+            self._names.offer(request, admission)
+        return body
 
     @routes.on("/", "DELETE", needs=Right.CHANGE, at=path_of)
     async def delete(self, request: StreamingRequest, admission: Admission) -> bytes:

@@ -191,6 +191,76 @@ class SameRanges(LanesCase):
         return count
 
 
+PLACES = (
+    "/{}", "/a/{}", "/a/b/{}.json", "/way/{}", "/-/tree/{}", "/{}?x", "/%6e{}", "/a%2F{}", "/.{}", "/{}/", "/none/{}", "/small.bin/{}",
+    "http://127.0.0.1/{}", "http://evil.example/{}", "/.peerstor/{}", "/.PEERSTOR-{}", "/%2e%2e/{}", "/a/../{}", "//{}", "/{}%00", "/%zz{}",
+    "/small.bin", "/a", "/link", "/out", "/fifo", "/api", "/-", "/api/{}", "/-/{}", "/" + "{0}" * 40, "/" + "x" * 300,
+)  # fmt: skip
+
+WITH: tuple[dict[str, str], ...] = (
+    {},
+    {"Content-Type": "text/plain"},
+    {"If-None-Match": "*"},
+    {"If-Match": '"x"'},
+    {"Repr-Digest": "sha-256=:z9jT+dXHHuI/EZSDMPe2fdSqYYnHGlMQgmz+gN+BoQg=:"},
+    {"Content-Encoding": "gzip"},
+    {"Content-Range": "bytes 0-1/3"},
+    {"Host": "evil.example"},
+    {"Cookie": "a=b"},
+    {"Origin": "https://evil.example"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "X-Request-ID": "mine"},
+)
+
+
+class SameUploads(LanesCase):
+    """Small files put into folders, one after the other."""
+
+    def test_every_byte(self) -> None:
+        """Wherever they go and whatever comes with them, both ways answer the same, store the same, and say the same of it."""
+        servers = self.two("--anonymous", "full")
+        number = 0
+        for more in WITH:
+            for place in PLACES:
+                connections = [self.connect(server) for server in servers]
+                for _ in range(3):
+                    number += 1
+                    target, content = place.format(f"n{number}"), b"%d" % number * (number % 7 + 1)
+                    request = head("PUT", target, headers={**more, "Content-Length": str(len(content))}) + content
+                    one, other = (self.put(connection, request) for connection in connections)
+                    self.assertEqual(one, other, request)
+                    if b"\r\nconnection: close\r\n" in one.lower():
+                        break
+                for connection in connections:
+                    connection.close()
+        for server in servers:
+            server.stop()
+        self.assertEqual(*map(self.files, servers))
+        self.assertEqual(*map(self.audited, servers))
+        self.assertGreater(len(self.files(servers[0])), 100)
+
+    def put(self, connection: Connection, request: bytes) -> bytes:
+        """Put one file; give the answer but for its own, and the file's tag, which has its inode."""
+        connection.send(request)
+        return re.sub(rb"\r\netag: [^\r]*", b"", OWN.sub(b"", whole(connection, request)), flags=re.IGNORECASE)
+
+    def files(self, server: Server) -> dict[str, bytes]:
+        """All that is stored, but for what is ours."""
+        found = {}
+        for folder, folders, names in os.walk(server.storage):
+            folders[:] = [name for name in folders if name != ".peerstor"]
+            for path in (os.path.join(folder, name) for name in names):
+                if os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        found[os.path.relpath(path, server.storage)] = file.read()
+        return found
+
+    def audited(self, server: Server) -> list[str]:
+        """What the audit log has, but for the time."""
+        with open(os.path.join(server.storage, ".peerstor", "audit.log")) as log:
+            return [re.sub(r'"time": "[^"]*"', "", line) for line in log]
+
+
 def alike(answer: bytes) -> bytes:
     """Write what may differ between two right answers as if it were the same.
 

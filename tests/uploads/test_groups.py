@@ -45,6 +45,16 @@ class GroupsTests(SynchronousTestCase):
         self.threads.release_all()
         self.assertEqual(self.seen, [[1, 2, 3]])
 
+    def test_turn(self) -> None:
+        """Who doesn't want to go at once goes with all who come in the same turn; with the next visit, if one is due."""
+        for number in (1, 2, 3):
+            self.groups.join(number, at_once=False)
+        self.assertEqual(self.threads.waiting, [])
+        self.clock.advance(0)
+        self.groups.join(4, at_once=False)
+        self.threads.release_all()
+        self.assertEqual(self.seen, [[1, 2, 3], [4]])
+
     def test_at_most(self) -> None:
         """A group has an end, and what is over goes with the next."""
         with self.groups.gathering():

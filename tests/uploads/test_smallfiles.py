@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextvars import ContextVar
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,12 +17,14 @@ from peerstor.errors import (
     PreconditionFailed,
     Stopping,
     StorageUnavailable,
+    TooLarge,
 )
 from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Conflict
 from peerstor.uploads import nameless, smallfiles
 from peerstor.uploads.digests import Digest
 from peerstor.uploads.smallfiles import SMALL
+from peerstor.uploads.terms import Terms
 from tests.fakes import HeldThreads
 from tests.uploads.scaffold import Body, EngineCase, Source, World, mount_tmpfs
 
@@ -226,6 +229,78 @@ class CompanyTests(SmallCase):
             self.released()
             self.failureResultOf(done, StorageUnavailable)
         self.assertEqual((self.engine.counts.begun, self.engine.counts.failed), (3, 3))
+
+
+class StoredTests(CompanyTests):
+    """The same files, given whole (`Engine.store`)."""
+
+    def receive(self, name: str, data: bytes = b"data", *, here: bool = True, **more: Any) -> Deferred[Any]:
+        """Store a file."""
+        options = {"conflict": Conflict.REPLACE, "may_replace": True, "by": "ann", "length": len(data), **more}
+        terms = Terms(**{"target": TreePath.from_url(name.encode()), "check": None, "digests": (), **options})
+        done = self.engine.store(terms, data, "address")
+        self.world.clock.advance(0)
+        return done
+
+    test_client_leaves = None  # type: ignore[assignment]  # whoever leaves doesn't have it cancelled
+
+    def test_turn(self) -> None:
+        """Those that come in one turn of the reactor need one visit."""
+        terms = [
+            Terms(TreePath.from_url(b"/%d" % n), 1, Conflict.REPLACE, True, "ann", None, ()) for n in range(4)
+        ]
+        done = [self.engine.store(each, b"x", None) for each in terms]
+        self.assertEqual(self.threads.waiting, [])
+        self.world.clock.advance(0)
+        self.assertEqual(self.released(), 1)
+        self.assertEqual([self.successResultOf(one).size for one in done], [1] * 4)
+
+    def test_stopping(self) -> None:
+        """What has begun is stored and told of before a stop is over; nothing begins after that."""
+        waiting = self.receive("/waiting")
+        stopped = self.later(self.engine.stop())
+        late = self.receive("/late")
+        self.failureResultOf(late, Stopping)
+        self.assertNoResult(stopped)
+        stopped.addCallback(lambda _: self.assertEqual(len(self.world.heard.told), 1))
+        self.released()
+        self.successResultOf(stopped)
+        self.successResultOf(waiting)
+        self.assertEqual(self.names(), [b"waiting"])
+
+    def test_other_way(self) -> None:
+        """What is large, is too much for the memory, or lies on a disk of its own, goes the way of large files."""
+        os.mkdir(self.root + b"/mounted")
+        mount_tmpfs(self, self.root + b"/mounted", "1M")
+        self.patch(smallfiles, "TOGETHER", SMALL)
+        self.boot()
+        first = self.receive("/first", b"1" * SMALL)
+        done = [self.receive("/second"), self.receive("/large", b"x" * (SMALL + 1))]
+        self.assertGreater(self.released(), 2)
+        done += [first, self.receive("/mounted/file")]
+        self.assertGreater(self.released(), 2)
+        for one in done:
+            self.successResultOf(one)
+        counts = self.engine.counts
+        self.assertEqual((counts.begun, counts.finished, counts.failed), (4, 4, 0))
+        self.assertEqual(self.content(b"mounted/file"), b"data")
+
+    def test_too_large(self) -> None:
+        """What is more than is taken at all isn't."""
+        self.boot(max_upload=3)
+        self.failureResultOf(self.receive("/file"), TooLarge)
+
+    def test_context(self) -> None:
+        """Who is told of a file is told in the context that it was given in."""
+        said: ContextVar[str] = ContextVar("said", default="")
+        heard: list[str] = []
+        self.patch(self.world.heard, "published", lambda *_: heard.append(said.get()))
+        before = said.set("here")
+        done = self.receive("/file")
+        said.reset(before)
+        self.released()
+        self.successResultOf(done)
+        self.assertEqual(heard, ["here"])
 
 
 class WayTests(SmallCase):

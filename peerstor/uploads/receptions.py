@@ -1,0 +1,74 @@
+"""Whole files of clients: each comes to its end whatever its client does, and is told of then."""
+
+from collections.abc import Callable
+from contextvars import copy_context
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from peerstor.interfaces import IByteSource
+from peerstor.uploads.collecting import Kept
+from peerstor.uploads.oneshot import Receiver
+from peerstor.uploads.records import Completed
+from peerstor.uploads.storing import Elsewhere
+from peerstor.uploads.tasks import Running
+from peerstor.uploads.terms import Terms
+from peerstor.uploads.writers import Holder
+
+Announce = Callable[[Completed, str, str | None], None]
+"""Tells those who listen of a published file, by whom it is, and from which address."""
+
+
+class Receptions:
+    """Has whole files received. Use it in the reactor's thread; what it raises, `Engine.receive` says."""
+
+    def __init__(self, *, receiver: Receiver, running: Running, announce: Announce) -> None:
+        """Make one for an engine.
+
+        :param running: keeps what is under way.
+        """
+        self._receiver = receiver
+        self._running = running
+        self._announce = announce
+
+    async def take(self, terms: Terms, source: IByteSource, address: str | None) -> Completed:
+        """Receive what a source gives; it is cut when the client leaves.
+
+        :param address: of the client.
+        """
+        holder = Holder()
+        return await self._running.run(self._taken(holder, terms, source, address), holder)
+
+    async def _taken(self, holder: Holder, terms: Terms, source: IByteSource, address: str | None) -> Completed:
+        return self._told(await self._receiver.receive(holder, terms, source), terms, address)
+
+    def store(self, terms: Terms, content: bytes, address: str | None) -> Deferred[Completed]:
+        """Receive what is here.
+
+        :param address: of the client.
+        """
+        try:
+            self._running.check()
+        except Exception:
+            return fail()
+        done = self._receiver.store(terms, content)
+        if done is None:
+            return self._take(terms, content, address)
+        context = copy_context()
+        done.addCallback(lambda completed: context.run(self._told, completed, terms, address))
+        done.addErrback(lambda failure: context.run(self._failed, failure, terms, content, address))
+        self._running.count(done)
+        return done
+
+    def _failed(
+        self, failure: Failure, terms: Terms, content: bytes, address: str | None
+    ) -> Failure | Deferred[Completed]:
+        """Take the way of large files where a small one can't have its own."""
+        return self._take(terms, content, address) if isinstance(failure.value, Elsewhere) else failure
+
+    def _take(self, terms: Terms, content: bytes, address: str | None) -> Deferred[Completed]:
+        return Deferred.fromCoroutine(self.take(terms, IByteSource(Kept(content)), address))
+
+    def _told(self, done: Completed, terms: Terms, address: str | None) -> Completed:
+        self._announce(done, terms.by, address)
+        return done
