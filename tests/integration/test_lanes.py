@@ -216,7 +216,7 @@ WITH: tuple[dict[str, str], ...] = (
 class SameUploads(LanesCase):
     """Small files put into folders, one after the other."""
 
-    def test_every_byte(self) -> None:
+    def test_every_upload(self) -> None:
         """Wherever they go and whatever comes with them, both ways answer the same, store the same, and say the same of it."""
         servers = self.two("--anonymous", "full")
         number = 0

@@ -8,6 +8,7 @@ NAMES = (
     "hosts",
     "house",
     "languages",
+    "names",
     "parameters",
     "paths",
     "ranges",
