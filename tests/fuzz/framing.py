@@ -110,7 +110,7 @@ def _body(headers: dict[bytes, list[bytes]], minor: bytes, rest: bytes) -> tuple
         return _chunked(rest)
     if not lengths:
         return b"", True, rest
-    if not re.fullmatch(rb"[0-9]+", lengths[0]):
+    if not re.fullmatch(rb"[0-9]{1,18}", lengths[0]):  # no file needs more; what does is meant to confuse somebody
         raise _Broken
     length = int(lengths[0])
     return rest[:length], len(rest) >= length, rest[length:]
