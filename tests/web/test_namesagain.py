@@ -5,9 +5,13 @@ from typing import Any
 from unittest import mock
 
 from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
 
+from peerstor.access.rights import Grant, Principal, Right
 from peerstor.errors import StorageUnavailable
+from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Publisher
+from peerstor.web.guard import Admission
 from tests.fakes import HeldThreads
 from tests.web.house import Answer, House
 from tests.web.test_repeating import RepeatingCase
@@ -294,6 +298,18 @@ class NotStoredTests(NamesCase):
         house = House(fast_lanes=False, anonymous="full")
         self.addCleanup(house.close)
         self.assertEqual(self.decided(house, "/a", "/b"), [True, True])
+
+
+class BesideTests(SynchronousTestCase):
+    """Where the rights at one name are those at every other of its folder."""
+
+    def test_grants(self) -> None:
+        """Unless a grant begins at a name itself."""
+        for at, holds in (((), True), ((b"up",), True), ((b"up", b"a"), False), ((b"up", b"b"), False)):
+            grants = (Grant((), Right.READ), Grant(at, Right.CREATE))
+            path = TreePath((b"up", b"a"), slash=False)
+            admission = Admission(Principal("anybody", grants), path, mock.Mock())
+            self.assertIs(admission.holds_beside, holds, at)
 
 
 class EndedTests(NamesCase):
