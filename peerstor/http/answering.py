@@ -8,7 +8,7 @@ from twisted.web.http_headers import Headers
 
 from peerstor.http.clients import Place
 from peerstor.http.keen import Keenness
-from peerstor.http.namerepeats import Named, named
+from peerstor.http.namerepeats import Named, NameRepeats, named
 from peerstor.http.outright import emptied, send
 from peerstor.http.repeats import Answer, repeatable
 from peerstor.http.request import new_request_id
@@ -35,6 +35,7 @@ class AnsweringChannel(StrictChannel):
         self._untouched = True
         self._raw: bytes | None = None
         self._asked: Named | None = None
+        self._rules: object = None
         self._gathered: list[bytes] | None = None
 
     def _is_idle(self) -> bool:
@@ -57,8 +58,9 @@ class AnsweringChannel(StrictChannel):
         repeats, self._raw, self._asked = self.site.repeats, None, None
         if repeats is None or not fresh or self._buffer or self._busyReceiving or "_command" in self.__dict__:
             return False  # the last: a head may have begun behind the request that was answered
+        self._rules = repeats.rules
         if data.startswith(b"PUT "):
-            return self._stored_again(data)
+            return self._stored_again(data, repeats.names)
         if not repeats.knows(data, self._place):
             if self._range_answered(data):
                 return True
@@ -95,16 +97,13 @@ class AnsweringChannel(StrictChannel):
         answer.source.answer(request, fd, wanted)
         return True
 
-    def _stored_again(self, data: bytes) -> bool:
+    def _stored_again(self, data: bytes, names: NameRepeats) -> bool:
         """Answer a request that came before with another name."""
-        asked = named(data)
-        found = (
-            None
-            if asked is None or self.site.repeats is None
-            else self.site.repeats.names.find(asked, self._place)
-        )
-        if asked is None or found is None:
-            self._asked = asked
+        self._asked = asked = named(data)
+        if asked is None:
+            return False
+        found = names.find(asked, self._place)
+        if found is None:
             return False
         request = self._begin_request()
         request.decided()
@@ -121,20 +120,21 @@ class AnsweringChannel(StrictChannel):
         request: Any = self.requests[0]
         raw, self._raw = self._raw, None
         asked, self._asked = self._asked, None
-        if self.site.repeats is None or not self.persistent:
-            return
+        repeats = self.site.repeats
+        if repeats is None or not self.persistent or self._rules is not repeats.rules:
+            return  # the last: it was decided on under rules that have changed since
         if asked is not None and request.names is not None:
-            self.site.repeats.names.keep(asked, self._place, request, headers)
+            repeats.names.keep(asked, self._place, request, headers)
         if raw is None:
             return
         if request.ranges is not None and code == b"206":
-            self.site.repeats.ranges.keep(raw, self._place, request, headers)
+            repeats.ranges.keep(raw, self._place, request, headers)
         if request.source is None:
             return
         if request.bodiless and code in (b"200", b"304") and not headers.hasHeader(b"set-cookie"):
             status = b" ".join((version, code, reason))
             answer = Answer(request, request.source, status, headers.getAllRawHeaders())
-            self.site.repeats.keep(raw, self._place, answer)
+            repeats.keep(raw, self._place, answer)
 
     @contextmanager
     def gathering(self) -> Iterator[None]:

@@ -129,10 +129,8 @@ class StreamingChannel(AnsweringChannel):
         self._deadline.set(self.site.timeouts.idle, self._close)
 
     def _begin_request(self) -> StreamingRequest:
-        self._phase = Phase.BUSY
         # What of the last answer is still under way isn't asked of the kernel: for that the first look is enough.
-        self._progress.begin(taken=self._written, received=0)
-        self._deadline.set(self.site.timeouts.check, self._check_progress)
+        self._begin_busy(taken=self._written)
         # As twisted has it once a head is complete: what comes meanwhile waits for the end of the answer.
         self.persistent = True
         self._handlingRequest = True
@@ -365,14 +363,15 @@ class StreamingChannel(AnsweringChannel):
 
     # Time.
 
-    def _begin_busy(self) -> None:
+    def _begin_busy(self, taken: int | None = None) -> None:
         self._phase = Phase.BUSY
-        self._measure_anew()
+        self._measure_anew(taken)
         self._deadline.set(self.site.timeouts.check, self._check_progress)
 
-    def _measure_anew(self) -> None:
+    def _measure_anew(self, taken: int | None = None) -> None:
         received = self._body.received if self._body is not None else 0
-        self._progress.begin(taken=self._written - unsent(self.transport), received=received)
+        taken = self._written - unsent(self.transport) if taken is None else taken
+        self._progress.begin(taken=taken, received=received)
 
     def _head_expired(self) -> None:
         if self.requests:

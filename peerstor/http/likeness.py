@@ -8,9 +8,17 @@ from twisted.web.http_headers import Headers
 from peerstor.http.answerheaders import set_all
 from peerstor.http.dates import http_now
 
+LINES_AT_MOST = 32
+"""Lines of a head that is worth remembering: taken apart, a short one weighs twenty times what it did as bytes.
+Browsers send about twenty of them."""
+
 
 class Likeness:
-    """One request that was answered, as far as others like it needn't be read again."""
+    """One request that was answered, as far as others like it needn't be read again.
+
+    They all get its headers, the very same object, as if they had sent them: nobody changes those, and what is
+    each one's own (a range, a length) isn't read from there.
+    """
 
     def __init__(self, request: Any, headers: Headers, *, own: Container[bytes] = ()) -> None:
         """Keep what they share.

@@ -16,16 +16,20 @@ from attrs import frozen
 from twisted.web.http_headers import Headers
 
 from peerstor.http.clients import Place
-from peerstor.http.likeness import Likeness
+from peerstor.http.likeness import LINES_AT_MOST, Likeness
 
 HEAD_AT_MOST = 2048
 """Bytes of a head that is worth remembering, as in `peerstor.http.repeats`."""
 
-REMEMBERED = 256
-"""Heads that are remembered, each as request and as answer, some 1 MiB; the least recently used ones go."""
+CONTENT_AT_MOST = 64 * 1024
+"""Bytes of content: what comes in one read of a socket."""
+
+REMEMBERED = 128
+"""Heads that are remembered, each as it came and taken apart, and that of its answer: at most some 1.5 MiB. The
+least recently used ones go."""
 
 _TARGET = re.compile(rb"PUT (/(?:[^\s?#]*/)?)([0-9A-Za-z_-][0-9A-Za-z._-]{0,99}) HTTP/1\.1\r\n")
-_LENGTH = re.compile(rb"\r\nContent-Length: ([1-9][0-9]{0,5})\r\n")
+_LENGTH = re.compile(rb"\r\nContent-Length: ([1-9][0-9]{0,4})\r\n")
 
 _OWN = frozenset((b"location", b"etag", b"content-length"))
 
@@ -75,7 +79,9 @@ def named(raw: bytes) -> Named | None:
         return None
     end = raw.find(b"\r\n\r\n", target.end() - 2, HEAD_AT_MOST)
     length = _LENGTH.search(raw, target.end() - 2, end + 2)
-    if end < 0 or length is None or int(length[1]) != len(raw) - end - 4:
+    if end < 0 or length is None or not int(length[1]) == len(raw) - end - 4 <= CONTENT_AT_MOST:
+        return None
+    if raw.count(b"\r\n", 0, end) > LINES_AT_MOST:
         return None
     rest = raw[target.end() : length.start(1)], raw[length.end(1) : end]
     return Named(target[1], target[2], rest, end + 4)
@@ -118,7 +124,9 @@ class NameRepeats:
         """
         if asked.name != request.names.name or headers.hasHeader(b"set-cookie"):
             return
-        self._answers[asked.key(place)] = NameAnswer(request, headers)
+        key = asked.key(place)
+        self._answers[key] = NameAnswer(request, headers)
+        self._answers.move_to_end(key)
         if len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
 

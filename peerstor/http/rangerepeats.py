@@ -15,11 +15,12 @@ from typing import Any, Protocol
 from twisted.web.http_headers import Headers
 
 from peerstor.http.clients import Place
-from peerstor.http.likeness import Likeness
+from peerstor.http.likeness import LINES_AT_MOST, Likeness
 from peerstor.http.ranges import ByteRange, content_range
 
-REMEMBERED = 512
-"""Requests that are remembered, each with both of its heads, some 2 MiB; the least recently used ones go."""
+REMEMBERED = 128
+"""Requests that are remembered, each as it came and taken apart, and the head of its answer: at most some 1.5 MiB.
+The least recently used ones go."""
 
 _RANGE = re.compile(rb"\r\nRange: bytes=([0-9]{1,18})-([0-9]{1,18})\r\n")
 
@@ -75,7 +76,11 @@ class RangeRepeats:
         size = told[0].rpartition(b"/")[2] if len(told) == 1 else b""
         if numbers is None or not size.isdigit() or headers.hasHeader(b"set-cookie"):
             return
-        self._answers[_without(raw, numbers), place] = RangeAnswer(request, request.ranges, headers, int(size))
+        if raw.count(b"\r\n") > LINES_AT_MOST:
+            return
+        key = (_without(raw, numbers), place)
+        self._answers[key] = RangeAnswer(request, request.ranges, headers, int(size))
+        self._answers.move_to_end(key)
         if len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
 

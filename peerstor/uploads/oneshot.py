@@ -71,14 +71,15 @@ class Receiver:
             storer = Storer(parts=parts, publisher=publisher, sandbox=sandbox)
             self._small = SmallFiles(storer=storer, threads=threads, clock=clock, counts=counts)
 
-    async def receive(self, holder: Holder, terms: Terms, source: IByteSource) -> Completed:
+    async def receive(self, holder: Holder, terms: Terms, source: IByteSource, *, small: bool = True) -> Completed:
         """See `Engine.receive`.
 
         :param holder: by which the reception can be cut.
+        :param small: whether it may go the way of small files.
         """
         if self.max_upload is not None and terms.length is not None and terms.length > self.max_upload:
             raise TooLarge(self.max_upload)
-        if self._small is not None:
+        if small and self._small is not None:
             outcome = await self._small.receive(holder, terms, source, limit=self.max_upload)
             if isinstance(outcome, Completed):
                 return outcome

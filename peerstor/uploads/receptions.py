@@ -1,7 +1,8 @@
 """Whole files of clients: each comes to its end whatever its client does, and is told of then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
@@ -31,16 +32,17 @@ class Receptions:
         self._running = running
         self._announce = announce
 
-    async def take(self, terms: Terms, source: IByteSource, address: str | None) -> Completed:
+    async def take(
+        self, terms: Terms, source: IByteSource, address: str | None, *, small: bool = True
+    ) -> Completed:
         """Receive what a source gives; it is cut when the client leaves.
 
         :param address: of the client.
+        :param small: see `Receiver.receive`.
         """
         holder = Holder()
-        return await self._running.run(self._taken(holder, terms, source, address), holder)
-
-    async def _taken(self, holder: Holder, terms: Terms, source: IByteSource, address: str | None) -> Completed:
-        return self._told(await self._receiver.receive(holder, terms, source), terms, address)
+        work = self._receiver.receive(holder, terms, source, small=small)
+        return await self._running.run(self._announced(work, terms, address), holder)
 
     def store(self, terms: Terms, content: bytes, address: str | None) -> Deferred[Completed]:
         """Receive what is here.
@@ -67,7 +69,12 @@ class Receptions:
         return self._take(terms, content, address) if isinstance(failure.value, Elsewhere) else failure
 
     def _take(self, terms: Terms, content: bytes, address: str | None) -> Deferred[Completed]:
-        return Deferred.fromCoroutine(self.take(terms, IByteSource(Kept(content)), address))
+        return Deferred.fromCoroutine(self.take(terms, IByteSource(Kept(content)), address, small=False))
+
+    async def _announced(
+        self, work: Coroutine[Deferred[Any], Any, Completed], terms: Terms, address: str | None
+    ) -> Completed:
+        return self._told(await work, terms, address)
 
     def _told(self, done: Completed, terms: Terms, address: str | None) -> Completed:
         self._announce(done, terms.by, address)

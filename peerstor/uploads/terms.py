@@ -3,7 +3,7 @@
 import stat
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from peerstor.errors import BadName, Exists, Forbidden
 from peerstor.tree.paths import TreePath, check_new_name
@@ -46,15 +46,7 @@ class Terms:
 
         :param length: bytes.
         """
-        return Terms(
-            target=self.target.parent.child(name),
-            length=length,
-            conflict=self.conflict,
-            may_replace=self.may_replace,
-            by=self.by,
-            check=self.check,
-            digests=self.digests,
-        )
+        return evolve(self, target=self.target.parent.child(name), length=length)
 
     def wish(self, part: Part) -> Wish:
         """Ask for a part to be published on these terms."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from attrs import frozen
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from peerstor.daemon.requestcontext import REQUEST_ID
+from peerstor.errors import Fault
 from peerstor.http.request import StreamingRequest
 from peerstor.uploads.engine import Engine
 from peerstor.uploads.records import Completed
 from peerstor.uploads.terms import Terms
-from peerstor.web.completion import complete, finish
+from peerstor.web.completion import complete, finish, is_over
 from peerstor.web.guard import Admission, Guard
 from peerstor.web.links import OWN_NAMES
 from peerstor.web.putting import Putting
 from peerstor.web.repeating import is_anybody
+
+_log = Logger()
 
 
 @frozen
@@ -76,6 +80,10 @@ class NamesAgain:
         finish(self._putting.told(request, admission, done), request)
 
     def _failed(self, failure: Failure, request: StreamingRequest) -> None:
+        if is_over(request):
+            if not isinstance(failure.value, Fault):
+                _log.failure("Work for a client that has left failed", failure=failure)
+            return
         before = REQUEST_ID.set(request.request_id)
         try:
             complete(self._refused(failure, request), request, self._guard.failed)

@@ -6,7 +6,8 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from peerstor.http.namerepeats import HEAD_AT_MOST, REMEMBERED, NameRepeats, named
+from peerstor.http.likeness import LINES_AT_MOST
+from peerstor.http.namerepeats import CONTENT_AT_MOST, HEAD_AT_MOST, REMEMBERED, NameRepeats, named
 
 HERE = (False, False)
 
@@ -35,6 +36,10 @@ class NamedTests(SynchronousTestCase):
             before, behind = asked.rest
             whole = b"PUT " + folder + name + b" HTTP/1.1\r\n" + before + b"7" + behind + b"\r\n\r\ncontent"
             self.assertEqual(whole, raw)
+
+    def test_largest(self) -> None:
+        """As much content as one read of a socket gives."""
+        self.assertIsNotNone(named(putting(content=bytes(CONTENT_AT_MOST))))
 
     def test_length_first(self) -> None:
         """The length may stand in the first line of the header, or in the last."""
@@ -79,6 +84,8 @@ class NamedTests(SynchronousTestCase):
             # The length in the content, not in the head.
             b"PUT /f HTTP/1.1\r\nHost: a\r\n\r\nContent-Length: 1\r\n\r\n",
             putting(Long="x" * HEAD_AT_MOST),
+            putting(content=bytes(CONTENT_AT_MOST + 1)),
+            putting(**{f"X-{number}": "" for number in range(LINES_AT_MOST)}),
         ):
             self.assertIsNone(named(raw), raw[:80])
 
@@ -175,5 +182,12 @@ class NameRepeatsTests(SynchronousTestCase):
             self.keep(putting(f"/{number}/f.bin"))
         self.assertTrue(self.found(putting("/0/f.bin")))
         self.keep(putting("/new/f.bin"))
+        self.assertTrue(self.found(putting("/0/f.bin")))
+        self.assertFalse(self.found(putting("/1/f.bin")))
+
+    def test_decided_anew(self) -> None:
+        """One that is decided on anew is as recent as any."""
+        for number in [*range(REMEMBERED), 0, REMEMBERED]:
+            self.keep(putting(f"/{number}/f.bin"))
         self.assertTrue(self.found(putting("/0/f.bin")))
         self.assertFalse(self.found(putting("/1/f.bin")))

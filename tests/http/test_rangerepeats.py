@@ -6,6 +6,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
+from peerstor.http.likeness import LINES_AT_MOST
 from peerstor.http.rangerepeats import REMEMBERED, RangeRepeats
 from peerstor.http.ranges import ByteRange
 
@@ -61,12 +62,15 @@ class RangeRepeatsTests(SynchronousTestCase):
         self.assertIsNone(self.found(asking("5-9"), (True, False)))
 
     def test_not_kept(self) -> None:
-        """Neither answers of several parts or with a cookie, nor requests whose numbers stand in another spelling."""
+        """Neither answers of several parts or with a cookie, nor requests of many lines or another spelling."""
         self.keep(asking("5-9"), told="bytes */100")
         self.keep(asking("1-2,5-6"))
         self.keep(asking("5-9", "/c"), **{"Set-Cookie": ["a=b"]})
         self.kept.keep(asking("5-9", "/d"), HERE, mock.Mock(ranges=self.file), Headers())
         self.keep(asking("-5", "/e"))
+        many = asking("5-9", "/m").replace(b"\r\n\r\n", b"\r\nA: b" * LINES_AT_MOST + b"\r\n\r\n")
+        self.keep(many)
+        self.assertIsNone(self.found(many))
         for raw in (asking("1-2,5-6"), asking("5-9", "/c"), asking("5-9", "/d"), asking("-5", "/e")):
             self.assertIsNone(self.found(raw))
 
@@ -100,5 +104,12 @@ class RangeRepeatsTests(SynchronousTestCase):
             self.keep(asking("5-9", f"/{number}"))
         self.found(asking("1-2", "/0"))
         self.keep(asking("5-9", "/new"))
+        self.assertIsNotNone(self.found(asking("5-9", "/0")))
+        self.assertIsNone(self.found(asking("5-9", "/1")))
+
+    def test_decided_anew(self) -> None:
+        """One that is decided on anew is as recent as any."""
+        for number in [*range(REMEMBERED), 0, REMEMBERED]:
+            self.keep(asking("5-9", f"/{number}"))
         self.assertIsNotNone(self.found(asking("5-9", "/0")))
         self.assertIsNone(self.found(asking("5-9", "/1")))

@@ -28,10 +28,9 @@ class Content:
 
 def asked(**more: Any) -> Any:
     """Give as much of a request as an answer keeps."""
-    headers = mock.Mock(getRawHeaders=lambda name: [b"x", b"curl"] if name == b"user-agent" else None)
     return mock.Mock(
         **{"route": "/", "method": b"GET", "uri": b"/f", "clientproto": b"HTTP/1.1", "code": 200, **more},
-        requestHeaders=headers,
+        getHeader=lambda name: b"curl" if name == b"user-agent" else None,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from unittest import mock
 
 from attrs import evolve
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.access.rights import Grant, Principal, Right
@@ -33,6 +34,12 @@ class NamesCase(RepeatingCase):
                 self.answers.append(house.ask("PUT", target, content, fields))
             found.append(render.call_count == 1)
         return found
+
+    def held(self, house: House) -> Any:
+        """Keep the disk from being visited."""
+        small = house.engine._receiver._small
+        assert small is not None
+        return mock.patch.object(small._groups, "_threads", HeldThreads())
 
     @property
     def statuses(self) -> list[int]:
@@ -183,12 +190,6 @@ class RefusedTests(NamesCase):
         house = self.build(max_upload=10)
         self.assertEqual(self.both(house, "/up/large", content=b"x" * 11).status, 413)
 
-    def held(self, house: House) -> Any:
-        """Keep the disk from being visited."""
-        small = house.engine._receiver._small
-        assert small is not None
-        return mock.patch.object(small._groups, "_threads", HeldThreads())
-
     def test_pipelined(self) -> None:
         """What comes while a file is being stored waits for its end."""
         house = self.build()
@@ -221,10 +222,26 @@ class RefusedTests(NamesCase):
             channel, wire = house.connect()
             channel.dataReceived(b"PUT /up/b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx")
             house.settle()
-            channel.connectionLost(mock.Mock())
+            channel.connectionLost(Failure(ConnectionError()))
             threads.release_all()
         self.assertEqual((house.content("up/b"), wire.value()), (b"x", b""))
         self.assertEqual(house.counts.requests["/", "PUT", 499], 1)
+
+    def test_failure_of_one_who_left(self) -> None:
+        """What goes wrong for whoever has left is in the log, as ever, unless it is nobody's defect."""
+        for error, logged in ((StorageUnavailable(), 0), (OSError(5, "lost"), 1), (ZeroDivisionError(), 1)):
+            for again in (False, True):
+                house = self.build()
+                if again:
+                    self.decided(house, "/up/a")
+                with self.held(house) as threads, mock.patch.object(Publisher, "publish_all", side_effect=error):
+                    channel, _ = house.connect()
+                    channel.dataReceived(b"PUT /up/b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx")
+                    house.settle()
+                    channel.connectionLost(Failure(ConnectionError()))
+                    threads.release_all()
+                    house.settle()
+                self.assertEqual(len(self.flushLoggedErrors(type(error))), logged, (error, again))
 
 
 class NotStoredTests(NamesCase):
@@ -322,6 +339,19 @@ class EndedTests(NamesCase):
         house.live.change(evolve(house.live.now, anonymous="read"))
         self.assertEqual((self.decided(house, "/up/c"), self.statuses), ([True], [403]))
         self.assertFalse(os.path.exists(house.path("up", "c")))
+
+    def test_settings_meanwhile(self) -> None:
+        """What was decided before a change of settings, and answered after it, is no rule for the next."""
+        house = self.build()
+        with self.held(house) as threads:
+            channel, wire = house.connect()
+            channel.dataReceived(b"PUT /up/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\ncontent")
+            house.settle()
+            house.live.change(evolve(house.live.now, anonymous="read"))
+            threads.release_all()
+            house.settle()
+        self.assertTrue(wire.value().startswith(b"HTTP/1.1 201 "))
+        self.assertEqual((self.decided(house, "/up/b"), self.statuses), ([True], [403]))
 
     def test_tokens_not_looked_at(self) -> None:
         """Once nobody has looked for new tokens for half a second, the ordinary way does first."""

@@ -5,6 +5,7 @@ from unittest import mock
 
 from attrs import evolve
 from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.tree.cached import CachedFiles
@@ -17,6 +18,8 @@ class RepeatingCase(SynchronousTestCase):
     def build(self, **settings: Any) -> House:
         house = House(fast_lanes=True, **settings)
         self.addCleanup(house.close)
+        # The first look for tokens counts as a change of the rules.
+        self.successResultOf(Deferred.fromCoroutine(house.keyring.refresh()))
         house.put_file("f.bin", b"small")
         house.put_file("big.bin", bytes(65 * 1024))
         house.put_file("text.txt", b"text " * 100)
