@@ -169,6 +169,17 @@ class LiveTest(LiveCase):
                 )
                 self.assertAlmostEqual(before, self.height_of(row), delta=1)
 
+    def test_columns_of_many(self) -> None:
+        """In a long list, too, each cell has the room that its content takes."""
+        for number in range(MANY):
+            (self.storage / f"m{number:04}.txt").touch()
+        self.page.set_viewport_size({"width": 1280, "height": 800})
+        self.open()
+        self.page.locator("#listing.windowed").wait_for()
+        row = self.page.locator("#listing tbody tr", has_text="m0001.txt")
+        for cell in row.locator("td").all():
+            self.assertTrue(cell.evaluate("(cell) => cell.scrollWidth <= cell.clientWidth"), cell.inner_text())
+
     def height_of(self, row: Locator) -> float:
         """Where a row stands in the window, in pixels; in a long list it may be drawn anew at this very moment."""
         end = time.monotonic() + WITHIN / 1000
