@@ -1,4 +1,4 @@
-"""Visits to a thread that are made together: what comes while one is under way goes with the next."""
+"""Visits to threads that are made together: what comes while one is under way goes with the next."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,12 +17,16 @@ AT_MOST = 32
 """Members of one group: each has a file open, of which there are few, and waits for the sync of all."""
 
 PATIENCE = 0.05
-"""Seconds for which a visit keeps the next from beginning, at least; at most twice that. Longer than a disk takes
-to sync; a folder on a disk that hangs doesn't hold up who wants another."""
+"""Seconds for which a visit counts as under way, at least; at most twice that. Longer than a disk takes to sync; a
+folder on a disk that hangs doesn't hold up who wants another."""
+
+
+def _one() -> int:
+    return 1
 
 
 class Groups(Generic[T, R]):
-    """Makes groups. Nobody waits for company: a visit begins at once where none is under way.
+    """Makes groups. Nobody waits for company: a visit begins at once unless enough are under way.
 
     Use it in the reactor's thread.
     """
@@ -33,20 +37,24 @@ class Groups(Generic[T, R]):
         threads: IThreads,
         clock: IReactorTime,
         visit: Callable[[Sequence[T]], Sequence[R | Exception]],
+        abreast: Callable[[], int] = _one,
     ) -> None:
         """Make one for one kind of visit.
 
         :param visit: called in a thread with the members of a group; gives the outcome of each.
+        :param abreast: how many may be under way at the same time, as of now. Who waits is spread over those that
+            may begin.
         """
         self._threads = threads
         self._clock = clock
         self._visit = visit
+        self._abreast = abreast
         self._waiting: list[tuple[T, Deferred[R]]] = []
         self._gathering = False
         self._turning = False
-        # The visit that keeps the next from beginning, and the one that did at the last look.
-        self._under_way: object | None = None
-        self._seen: object | None = None
+        # The visits that count as under way, and those that did at the last look.
+        self._under_way: set[object] = set()
+        self._seen: set[object] = set()
         self._look: IDelayedCall | None = None
 
     def join(self, member: T, *, at_once: bool = True) -> Deferred[R]:
@@ -58,7 +66,7 @@ class Groups(Generic[T, R]):
         self._waiting.append((member, done))
         if at_once:
             self._advance()
-        elif not self._turning and self._under_way is None:
+        elif not self._turning and self._free() > 0:
             self._turning = True
             self._clock.callLater(0, self._turned)
         return done
@@ -77,11 +85,20 @@ class Groups(Generic[T, R]):
         self._turning = False
         self._advance()
 
+    def _free(self) -> int:
+        return self._abreast() - len(self._under_way)
+
     def _advance(self) -> None:
-        if self._gathering or not self._waiting or self._under_way is not None:
+        if self._gathering:
             return
-        group, self._waiting = self._waiting[:AT_MOST], self._waiting[AT_MOST:]
-        visit = self._under_way = object()
+        while self._waiting and (free := self._free()) > 0:
+            size = min(AT_MOST, -(-len(self._waiting) // free))
+            group, self._waiting = self._waiting[:size], self._waiting[size:]
+            self._begin(group)
+
+    def _begin(self, group: list[tuple[T, Deferred[R]]]) -> None:
+        visit = object()
+        self._under_way.add(visit)
         if self._look is None:
             self._look = self._clock.callLater(PATIENCE, self._look_around)
         outcomes = self._threads.run(self._visit, [member for member, _ in group])
@@ -89,8 +106,8 @@ class Groups(Generic[T, R]):
 
     def _ended(self, outcomes: Sequence[R | Exception] | Failure, visit: object, group: list[Deferred[R]]) -> None:
         # The next visit first: the disk works on while the answers to this one are sent.
-        if self._under_way is visit:
-            self._under_way = None
+        if visit in self._under_way:
+            self._under_way.remove(visit)
             self._advance()
         if isinstance(outcomes, Failure):
             for done in group:
@@ -103,11 +120,10 @@ class Groups(Generic[T, R]):
                 done.callback(outcome)
 
     def _look_around(self) -> None:
-        """Let the next visit begin beside one that was under way at the last look already."""
+        """Let others begin beside those that were under way at the last look already."""
         self._look = None
-        if self._under_way is not None and self._under_way is self._seen:
-            self._under_way = None
-            self._advance()
-        self._seen = self._under_way
-        if self._under_way is not None and self._look is None:
+        self._under_way -= self._seen
+        self._advance()
+        self._seen = set(self._under_way)
+        if self._under_way and self._look is None:
             self._look = self._clock.callLater(PATIENCE, self._look_around)

@@ -32,7 +32,9 @@ class SmallFiles:
         """Make the lane; the collaborators are those of `Engine`."""
         self._clock = clock
         self._counts = counts
-        self._groups: Groups[Small, Completed | None] = Groups(threads=threads, clock=clock, visit=storer.visit)
+        self._groups: Groups[Small, Completed | None] = Groups(
+            threads=threads, clock=clock, visit=storer.visit, abreast=storer.effort.abreast
+        )
         self._room = TOGETHER
         self._arriving: list[Deferred[None]] = []
 

@@ -13,6 +13,7 @@ from peerstor.tree.publish import Outcome, Publisher, Unsettled
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.uploads.digests import Checks
 from peerstor.uploads.disk import disk_fault
+from peerstor.uploads.effort import Effort
 from peerstor.uploads.parts import OpenPart, PartStore
 from peerstor.uploads.records import Completed
 from peerstor.uploads.terms import Terms
@@ -58,6 +59,8 @@ class Storer:
         self._parts = parts
         self._publisher = publisher
         self._sandbox = sandbox
+        self.effort = Effort()
+        """What it takes so far, without syncs."""
 
     def visit(self, smalls: Sequence[Small]) -> list[Completed | Exception | None]:
         """Store those that have their bytes, and look whether the others may come.
@@ -68,17 +71,18 @@ class Storer:
         drafts: dict[int, _Draft] = {}
         with Folders(self._sandbox) as folders:
             places = _Places(self._parts)
-            for index, small in enumerate(smalls):
-                try:
-                    folder = folders.parent_of(small.terms.target)
-                    if small.data is None:
-                        self._look(small, folder, places)
-                        outcomes[index] = None
-                    else:
-                        _fit(len(small.data), places.free(folder))
-                        drafts[index] = self._draft(small, small.data)
-                except Exception as error:
-                    outcomes[index] = self._failed(small, folders, error)
+            with self.effort.measured(sum(small.data is not None for small in smalls)):
+                for index, small in enumerate(smalls):
+                    try:
+                        folder = folders.parent_of(small.terms.target)
+                        if small.data is None:
+                            self._look(small, folder, places)
+                            outcomes[index] = None
+                        else:
+                            _fit(len(small.data), places.free(folder))
+                            drafts[index] = self._draft(small, small.data)
+                    except Exception as error:
+                        outcomes[index] = self._failed(small, folders, error)
             wishes = [draft.small.terms.wish(draft.part.part) for draft in drafts.values()]
             for index, published in zip(drafts, self._publisher.publish_all(wishes, folders), strict=True):
                 outcomes[index] = self._end(drafts[index], folders, published)

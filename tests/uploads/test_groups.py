@@ -87,6 +87,54 @@ class GroupsTests(SynchronousTestCase):
         self.clock.pump([PATIENCE] * 3)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_abreast(self) -> None:
+        """Where several may be under way, who waits is spread over them, and each takes the next when it is back."""
+        groups: Groups[int, int] = Groups(
+            threads=self.threads, clock=self.clock, visit=self.visit, abreast=lambda: 3
+        )
+        with groups.gathering():
+            done = [groups.join(number) for number in range(8)]
+        done += [groups.join(number) for number in (8, 9)]
+        self.assertEqual(len(self.threads.waiting), 3)
+        self.threads.release()
+        self.assertEqual(len(self.threads.waiting), 3)
+        self.threads.release_all()
+        self.assertEqual(self.seen, [[0, 1, 2], [3, 4, 5], [6, 7], [8, 9]])
+        self.assertEqual([self.successResultOf(one) for one in done], [2 * number for number in range(10)])
+
+    def test_narrower(self) -> None:
+        """What is under way comes to its end when fewer may be; the next begins when they are few enough."""
+        allowed = 2
+        groups: Groups[int, int] = Groups(
+            threads=self.threads, clock=self.clock, visit=self.visit, abreast=lambda: allowed
+        )
+        done = [groups.join(number) for number in range(2)]
+        allowed = 1
+        done += [groups.join(number, at_once=False) for number in (2, 3)]
+        self.clock.advance(0)
+        self.threads.release()
+        self.assertEqual(len(self.threads.waiting), 1)
+        self.threads.release_all()
+        self.assertEqual(self.seen, [[0], [1], [2, 3]])
+        self.assertEqual([self.successResultOf(one) for one in done], [0, 2, 4, 6])
+
+    def test_slow_abreast(self) -> None:
+        """Each that hangs makes room for another, and none of them twice."""
+        groups: Groups[int, int] = Groups(
+            threads=self.threads, clock=self.clock, visit=self.visit, abreast=lambda: 2
+        )
+        for number in range(3):
+            groups.join(number)
+        self.assertEqual(len(self.threads.waiting), 2)
+        self.clock.pump([PATIENCE] * 2)
+        groups.join(3)
+        groups.join(4)
+        self.assertEqual(len(self.threads.waiting), 4)
+        self.threads.release(2)
+        self.assertEqual(len(self.threads.waiting), 2)
+        self.threads.release_all()
+        self.assertEqual(self.seen, [[0], [1], [2], [3], [4]])
+
     def test_defect(self) -> None:
         """A visit that fails as a whole fails for each."""
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -23,6 +24,8 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Conflict
 from peerstor.uploads import nameless, smallfiles
 from peerstor.uploads.digests import Digest
+from peerstor.uploads.effort import ABREAST, REMOTE
+from peerstor.uploads.groups import AT_MOST
 from peerstor.uploads.smallfiles import SMALL
 from peerstor.uploads.terms import Terms
 from tests.fakes import HeldThreads
@@ -95,6 +98,22 @@ class CompanyTests(SmallCase):
         told = [(b"first", 4, "ann", False), *[(b"%d" % number, 1, "ann", False) for number in range(5)]]
         self.assertEqual(self.world.heard.told, told)
         self.assertEqual((self.engine.counts.begun, self.engine.counts.finished), (6, 6))
+
+    def test_slow_disk(self) -> None:
+        """Where each takes long, several threads make them."""
+
+        def slow(fd: int, data: memoryview, position: int) -> int:
+            time.sleep(2 * REMOTE)
+            return os.pwrite(fd, data, position)
+
+        self.boot(pwrite=slow)
+        self.together(*[((f"/{number}",), {}) for number in range(AT_MOST)])
+        done = [self.receive(f"/again {number}") for number in range(ABREAST + 1)]
+        self.assertEqual(len(self.threads.waiting), ABREAST)
+        self.threads.release_all()
+        for one in done:
+            self.successResultOf(one)
+        self.assertEqual(len(self.names()), 1 + AT_MOST + ABREAST + 1)
 
     def test_failures(self) -> None:
         """A full disk, a condition, a wrong digest, a missing folder, a lacking right: each its own, and counted."""
