@@ -15,6 +15,7 @@ from peerstor.tree.paths import TreePath
 from peerstor.tree.publish import Publisher
 from peerstor.web.guard import Admission
 from tests.fakes import HeldThreads
+from tests.web.ends import Ends
 from tests.web.house import Answer, House
 from tests.web.test_repeating import RepeatingCase
 
@@ -331,16 +332,15 @@ class BesideTests(SynchronousTestCase):
             self.assertIs(admission.holds_beside, holds, at)
 
 
-class EndedTests(NamesCase):
+class EndedTests(NamesCase, Ends):
     """What ends it."""
 
-    def test_settings(self) -> None:
-        """After a change of settings each is decided anew."""
-        house = self.build()
-        self.decided(house, "/up/a", "/up/b")
-        house.live.change(evolve(house.live.now, anonymous="read"))
-        self.assertEqual((self.decided(house, "/up/c"), self.statuses), ([True], [403]))
-        self.assertFalse(os.path.exists(house.path("up", "c")))
+    some = ("/up/a", "/up/b", "/up/c")
+    closed = "read"
+
+    @property
+    def last(self) -> Answer:
+        return self.answers[-1]
 
     def test_settings_meanwhile(self) -> None:
         """What was decided before a change of settings, and answered after it, is no rule for the next."""
@@ -354,20 +354,12 @@ class EndedTests(NamesCase):
             house.settle()
         self.assertTrue(wire.value().startswith(b"HTTP/1.1 201 "))
         self.assertEqual((self.decided(house, "/up/b"), self.statuses), ([True], [403]))
+        self.assertFalse(os.path.exists(house.path("up", "b")))
 
-    def test_tokens_not_looked_at(self) -> None:
-        """Once nobody has looked for new tokens for half a second, the ordinary way does first."""
-        house = self.build()
-        self.decided(house, "/up/a")
-        house.clock.advance(0.6)
-        self.assertEqual(self.decided(house, "/up/b", "/up/c"), [True, False])
-
-    def test_stopping(self) -> None:
-        """While the server stops, nothing more is begun, and the connection is closed behind it."""
+    def test_stopped(self) -> None:
+        """Nothing is begun any more by an engine that has stopped."""
         house = self.build()
         self.decided(house, "/up/a")
         house.site.stopping = True
-        self.assertEqual(self.decided(house, "/up/b"), [False])
-        self.assertEqual(self.answers[0].headers["connection"], "close")
         self.successResultOf(Deferred.fromCoroutine(house.engine.stop()))
         self.assertEqual((self.decided(house, "/up/c"), self.statuses), ([False], [503]))

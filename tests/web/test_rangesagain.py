@@ -4,9 +4,8 @@ import os
 from typing import Any
 from unittest import mock
 
-from attrs import evolve
-
-from tests.web.house import House
+from tests.web.ends import Ends
+from tests.web.house import Answer, House
 from tests.web.test_repeating import RepeatingCase
 
 SIZE = 65 * 1024
@@ -136,8 +135,15 @@ class NotGivenTests(RangesCase):
         self.assertEqual(self.decided(house, "5-9", "5-9", target="/link"), [True, True])
 
 
-class EndedTests(RangesCase):
+class EndedTests(RangesCase, Ends):
     """What ends it."""
+
+    some = ("5-9", "6-9", "7-9")
+    closed = "none"
+
+    @property
+    def last(self) -> Answer:
+        return self.answer
 
     def test_file(self) -> None:
         """Any change of the file: its new content, its end."""
@@ -149,25 +155,3 @@ class EndedTests(RangesCase):
         os.unlink(house.path("big.bin"))
         self.decided(house, "0-6")
         self.assertEqual(self.answer.status, 404)
-
-    def test_settings(self) -> None:
-        """After a change of settings each is decided anew."""
-        house = self.build()
-        self.decided(house, "5-9")
-        house.live.change(evolve(house.live.now, anonymous="none"))
-        self.assertEqual((self.decided(house, "5-9"), self.answer.status), ([True], 403))
-
-    def test_tokens_not_looked_at(self) -> None:
-        """Once nobody has looked for new tokens for half a second, the ordinary way does first."""
-        house = self.build()
-        self.decided(house, "5-9")
-        house.clock.advance(0.6)
-        self.assertEqual(self.decided(house, "5-9", "6-9"), [True, False])
-
-    def test_stopping(self) -> None:
-        """While the server stops, the connection is closed behind it."""
-        house = self.build()
-        self.decided(house, "5-9")
-        house.site.stopping = True
-        self.assertEqual(self.decided(house, "6-9"), [False])
-        self.assertEqual(self.answer.headers["connection"], "close")
