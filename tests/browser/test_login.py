@@ -49,7 +49,7 @@ class LoginTests(BrowserCase):
         expect(self.page.get_by_text("Signed in as owner")).to_be_visible()
 
     def test_upload_when_signed_in(self) -> None:
-        """The page's own uploads, resumable and by form, go with the session."""
+        """The page's own uploads, resumable, small and by form, go with the session."""
         source = self.folder / "sent.bin"
         source.write_bytes(b"x" * 3_000_000)
         self.go("")
@@ -58,6 +58,10 @@ class LoginTests(BrowserCase):
         self.choose(source)
         expect(self.card("sent.bin")).to_contain_text("Stored")
         self.assertEqual((self.storage / "sent.bin").read_bytes(), source.read_bytes())
+        with self.page.expect_response(lambda answer: answer.request.method == "PUT") as answer:
+            self.choose(self.make_file("small.bin", 1000))
+        self.wait_done("small.bin")
+        self.assertEqual(answer.value.status, 201)
         self.page.set_input_files("#files", str(source))
         self.page.get_by_role("button", name="Upload", exact=True).click()
         expect(self.page.locator("#listing")).to_contain_text("sent (2).bin")

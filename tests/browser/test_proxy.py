@@ -85,6 +85,16 @@ class BehindProxy(BrowserCase):
         self.assertEqual(href, f"{BASE}/a%20folder/large.bin")
         self.page.locator("#listing tbody bdi", has_text="large.bin").first.wait_for()
 
+    def test_small(self) -> None:
+        """A small file takes one request here too, and its name links to where the browser finds it."""
+        self.open_folder()
+        with self.page.expect_response(lambda answer: answer.request.method == "PUT") as answer:
+            self.choose(self.make_file("small.bin", 1000))
+        self.wait_done("small.bin")
+        self.assertEqual(answer.value.status, 201)
+        href = self.card("small.bin").get_by_role("link").get_attribute("href")
+        self.assertEqual(href, f"{BASE}/a%20folder/small.bin")
+
     def test_error_page(self) -> None:
         """From a page that isn't there the way leads back."""
         self.tolerated = (r"status of 404",)

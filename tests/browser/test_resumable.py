@@ -244,7 +244,7 @@ class ResumableTest(SlowCase):
 
     def test_no_answer_of_the_server(self) -> None:
         """What a network shows in place of the server's answer (a page to sign in to it, say) counts as none."""
-        source = self.make_file("kept.bin", 10)
+        source = self.make_file("kept.bin", 100_000)
         complete = re.compile("/api/upload/complete")
         self.page.route(complete, lambda route: route.fulfill(body="<p>Sign in to this network."))
         self.go()

@@ -160,6 +160,9 @@ class SendingTest(ShareCase):
         self.wait_done("large.bin")
         self.assertTrue((self.storage / "shared" / "large.bin").read_bytes() == file.read_bytes())
         self.assertEqual(self.card("large.bin").get_by_role("link").count(), 0)
+        with self.page.expect_request(lambda request: request.url.startswith(f"{address}/upload/chunk")):
+            self.choose(self.make_file("small.bin", 1000))
+        self.wait_done("small.bin")
         self.sign_in(self.page)
         self.page.goto(address.replace("/-/s/", "/-/shares/"))
         self.page.get_by_text("Bob").wait_for()

@@ -12,9 +12,6 @@ const share = globalThis.document?.getElementById("uploads")?.dataset.share;
 /** What the addresses of the upload API's calls begin with. */
 const CALLS = share ? `${share}/upload/` : `${BASE}/api/upload/`;
 
-/** Name a folder in a call; a share has only one. @param {string} folder percent-encoded as in links */
-const place = (folder) => (share ? "" : `dir=${folder}&`);
-
 /** Give what somebody writes beside the files that they send through a share, as the end of a call does. */
 function words() {
   if (!share) {
@@ -36,7 +33,11 @@ function words() {
 
 /** @typedef {{ offset: number, maxChunk?: number }} Standing bytes that have arrived, and that fit into a request */
 
-/** @typedef {{ path: string, href: string | null }} Stored where the file stands now; no href where it can't be seen */
+/**
+ * @typedef {object} Stored where a file stands now
+ * @property {string} [path] where its name may not be the one that was asked for
+ * @property {string | null} href null where it can't be seen
+ */
 
 /** @typedef {ReturnType<typeof callsFor>} Calls */
 
@@ -48,9 +49,13 @@ function words() {
  * @param {Send} send
  */
 export function callsFor({ folder, name, size, fingerprint, session }, send = overHttp) {
-  const query = `${place(folder)}${new URLSearchParams({ name, size: String(size), fingerprint, session })}`;
+  const place = share ? "" : `dir=${folder}&`; // a share has only one
+  const query = `${place}${new URLSearchParams({ name, size: String(size), fingerprint, session })}`;
   /** @param {string} call @param {Omit<Question, "url">} rest @param {string} more parameters */
   const ask = (call, rest, more = "") => send({ url: `${CALLS}${call}?${query}${more}`, ...rest });
+
+  const href = `${BASE}/-/tree${folder}${encodeURIComponent(name)}`;
+  let tried = false;
 
   const calls = {
     /** What is to become of the file where its name is taken: `rename`, `replace` or `refuse`. */
@@ -70,6 +75,28 @@ export function callsFor({ folder, name, size, fingerprint, session }, send = ov
      */
     chunk: (offset, body, signal, onProgress) =>
       /** @type {Promise<any>} */ (ask("chunk", { body, signal, onProgress }, `&offset=${offset}`)),
+
+    /**
+     * Store the file in one request, outside of the upload API, if nothing has its name; not for pages of shares. A
+     * repeat that is refused (412, or 403 for whoever may replace nothing) finds out whether the file is there already:
+     * of a lost answer nobody knows what it was.
+     *
+     * @param {ArrayBuffer} body
+     * @param {AbortSignal} signal
+     * @param {(bytes: number) => void} onProgress told how many bytes of it have left
+     * @returns {Promise<Stored>}
+     */
+    whole: (body, signal, onProgress) =>
+      send({ method: "PUT", url: href, body, signal, onProgress }).catch(async (error) => {
+        if (tried && error.status > 400) {
+          const there = await (await fetch(href)).arrayBuffer();
+          if (`${new Uint8Array(there)}` === `${new Uint8Array(body)}`) {
+            return /** @type {any} */ ({ href });
+          }
+        }
+        tried = true;
+        throw error;
+      }),
 
     /** Have the file stored under its name. A repeat gives the same answer and stores nothing again.
      *

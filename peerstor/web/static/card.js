@@ -33,7 +33,7 @@ export function card(upload, list) {
 
 /** Say where an upload is stored. @param {Upload} upload @returns {(string | Node)[]} */
 function stored({ stored, size, name }) {
-  const got = stored?.path.split("/").at(-1) ?? name;
+  const got = stored?.path?.split("/").at(-1) ?? name;
   const bare = make("bdi", { textContent: visible(got) });
   const link = stored?.href ? make("a", { href: stored.href }, bare) : bare;
   const values = { name: "\0", size: sizeInWords(size) };

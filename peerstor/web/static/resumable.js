@@ -33,6 +33,8 @@ const GIVEN_UP = [0, 408, 502, 504, 524];
  * @param {(seconds: number, signal: AbortSignal) => Promise<void>} [collaborators.rest] waits
  * @param {number | null} [collaborators.at] where the upload is, bytes; null while only the server knows. Where all had
  *   arrived when the page was left, only the answer may be missing.
+ * @param {boolean} [collaborators.whole] whether to try first to bring all of it in one request, which spares small files
+ *   most of the asking and answering. Whatever is wrong with that, the calls of the upload API tell it.
  * @returns {(signal: AbortSignal) => Promise<Stored>}
  */
 export function transfer({
@@ -43,6 +45,7 @@ export function transfer({
   backoff = new Backoff(),
   rest: pause = rest,
   at = null,
+  whole = false,
 }) {
   const { size } = file;
   let furthest = 0;
@@ -101,6 +104,10 @@ export function transfer({
       return;
     }
     if (!isNews && !passes(error)) {
+      if (whole) {
+        whole = false;
+        return;
+      }
       throw error;
     }
     observer.waiting(error);
@@ -110,6 +117,9 @@ export function transfer({
   return async (signal) => {
     for (;;) {
       try {
+        if (whole) {
+          return await calls.whole(await file.arrayBuffer(), signal, observer.sent);
+        }
         if (at === null) {
           stands(await calls.offset(signal));
         } else if (at < size) {

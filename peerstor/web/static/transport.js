@@ -4,7 +4,7 @@ import { answered, t } from "./texts.js";
 
 /**
  * @typedef {object} Question
- * @property {"GET" | "POST"} [method]
+ * @property {"GET" | "POST" | "PUT"} [method] a PUT replaces nothing
  * @property {string} url
  * @property {AbortSignal} [signal]
  * @property {number} [silence] seconds without any progress after which the connection counts as lost
@@ -12,7 +12,7 @@ import { answered, t } from "./texts.js";
  * @property {(bytes: number) => void} [onProgress] told how many bytes of the body have left
  */
 
-/** @typedef {Record<string, any>} Told the JSON of an answer */
+/** @typedef {Record<string, any>} Told the JSON of an answer; to a PUT, where the file stands as its `href` */
 
 /** @typedef {(question: Question) => Promise<Told>} Send */
 
@@ -80,11 +80,12 @@ export const send = ({ method = "POST", url, signal = NEVER, silence = 60, body,
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
       const { status, response } = request; // no response: none came, or a proxy's page
+      const href = method === "PUT" && request.getResponseHeader("location");
       if (response?.error === "login_needed") {
         state(401);
       }
-      if (response && status < 300) {
-        resolve(response);
+      if ((href || response) && status < 300) {
+        resolve(response || { href });
       } else {
         const wait = secondsOf(request.getResponseHeader("Retry-After") ?? "");
         reject(signal.aborted ? signal.reason : new Refusal(status, response ?? {}, wait));
@@ -93,6 +94,9 @@ export const send = ({ method = "POST", url, signal = NEVER, silence = 60, body,
     request.open(method, url);
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
+    if (method === "PUT") {
+      request.setRequestHeader("If-None-Match", "*");
+    }
     request.send(body);
   });
 

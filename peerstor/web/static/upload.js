@@ -37,7 +37,7 @@ import { percent } from "./words.js";
  * @property {Record<string, () => void>} orders what its buttons have it do
  */
 
-/** Bytes up to which a file is sent without asking and remembering first: sending it anew is as quick. */
+/** Bytes up to which a file is sent without asking and remembering first, and at once: sending it anew is as quick. */
 const SMALL = 64 * 1024;
 
 /** Milliseconds between two notes in the browser's storage. */
@@ -54,10 +54,11 @@ const REMEMBER_EVERY = 500;
  * @param {() => Promise<Set<string>>} parts.names has its folder be there, and gives the names taken in it
  * @param {Memory} parts.memory
  * @param {ChunkSize} parts.chunk how much to send at once
+ * @param {boolean} parts.seen whether what is in its folder can be seen at the same path, as it can't in a share
  * @param {(upload: Upload) => void} parts.changed called after each change
  * @returns {Upload}
  */
-export function uploadOf({ file, folder, label, lot, names, memory, chunk, changed }) {
+export function uploadOf({ file, folder, label, lot, names, memory, chunk, seen, changed }) {
   const { name, size } = file;
   const progress = measure();
   /** Bytes that the server is known to have, and whether they are of this file. */
@@ -176,7 +177,9 @@ export function uploadOf({ file, folder, label, lot, names, memory, chunk, chang
         become("finishing", t("All sent. The server is storing it…"));
       },
     };
-    return { calls, move: transfer({ file, calls, chunk, at, observer }) };
+    // What may be stored under another name is not to be sent twice, nor what takes another's place.
+    const whole = seen && size <= SMALL && conflict === "refuse";
+    return { calls, move: transfer({ file, calls, chunk, at, whole, observer }) };
   }
 
   const forget = () => upload.stated && memory.forget(upload.stated);

@@ -36,6 +36,7 @@ export async function takeUploads(section) {
   const kept = /** @type {Set<string>} */ (new Set());
   const memory = memoryIn(storage() ?? {});
   const chunk = chunkSize();
+  const seen = !!listing && !section.dataset.share;
   const enqueue = queue();
   const ask = conflicts();
   const sum = summary(find(section, "#summary"), order);
@@ -84,7 +85,7 @@ export async function takeUploads(section) {
       names().catch(() => {}); // of a folder with files, those say what went wrong
       return;
     }
-    const upload = uploadOf({ file, folder, label: place + file.name, lot, names, memory, chunk, changed });
+    const upload = uploadOf({ file, folder, label: place + file.name, lot, names, memory, chunk, seen, changed });
     all.add(upload);
     upload.begin();
   }

@@ -18,6 +18,8 @@ class Server {
   stored = "";
   done = "";
   asked = /** @type {string[]} */ ([]);
+  /** What it says to a PUT where something stands. */
+  taken = new Refusal(412, { error: "precondition" });
   /** What happens to the next calls instead, by their name: an answer, a lost call, or a lost answer. */
   mishaps = /** @type {Record<string, (Refusal | Told | "answer lost")[]>} */ ({});
 
@@ -25,8 +27,11 @@ class Server {
    * @param {Question} question
    * @returns {Promise<Told>}
    */
-  send = async ({ url, body }) => {
+  send = async ({ method, url, body }) => {
     const { pathname, searchParams } = new URL(url, "http://server");
+    if (method === "PUT") {
+      return this.#put(pathname, body ?? new ArrayBuffer(0));
+    }
     const call = pathname.split("/").at(-1) ?? "";
     this.asked.push(call);
     assert.equal(searchParams.get("dir"), "/a b/");
@@ -41,6 +46,21 @@ class Server {
     if (mishap === "answer lost") throw LOST;
     return answer;
   };
+
+  /**
+   * @param {string} pathname
+   * @param {ArrayBuffer} body
+   */
+  #put(pathname, body) {
+    this.asked.push("PUT");
+    assert.equal(decodeURIComponent(pathname).split("/-/tree")[1], `/a b/${STATED.name}`);
+    const mishap = this.mishaps.PUT?.shift();
+    if (mishap instanceof Refusal) throw mishap;
+    if (this.done) throw this.taken;
+    this.done = new TextDecoder().decode(body);
+    if (mishap) throw LOST;
+    return { href: "/a%20b/x" };
+  }
 
   /**
    * @param {string} call
@@ -63,9 +83,9 @@ class Server {
 
 /**
  * @param {Server} server
- * @param {{ at?: number, rest?: (seconds: number, signal: AbortSignal) => Promise<void> }} [options]
+ * @param {{ at?: number, whole?: boolean, rest?: (seconds: number, signal: AbortSignal) => Promise<void> }} [options]
  */
-function transfer(server, { at, rest } = {}) {
+function transfer(server, { at, whole, rest } = {}) {
   const waited = /** @type {number[]} */ ([]);
   const run = transferOf({
     file: new Blob(["0123456789"]),
@@ -75,6 +95,7 @@ function transfer(server, { at, rest } = {}) {
     observer: { sent() {}, arrived() {}, waiting() {}, finishing() {} },
     chunk: chunkSize(4),
     at,
+    whole,
   });
   return { run: (signal = new AbortController().signal) => run(signal), waited };
 }
@@ -192,4 +213,85 @@ test("a small file is sent without asking first; where something of it is there 
   assert.equal(known.done, "0123456789");
   assert.deepEqual(known.asked, ["chunk", "chunk", "chunk", "complete"]);
   assert.deepEqual(waited, []);
+});
+
+/** Have whoever looks find some content under the name. @param {import("node:test").TestContext} context @param {() => string} content */
+const serve = (context, content) => context.mock.method(globalThis, "fetch", async () => new Response(content()));
+
+test("a file that may go whole takes one request", async () => {
+  const server = new Server();
+  const { run, waited } = transfer(server, { at: 0, whole: true });
+  assert.deepEqual(await run(), { href: "/a%20b/x" });
+  assert.equal(server.done, "0123456789");
+  assert.deepEqual([server.asked, waited], [["PUT"], []]);
+});
+
+test("what passes by itself is waited out, and it still goes whole", async () => {
+  const server = new Server();
+  server.mishaps = { PUT: [new Refusal(503, {}, 7), LOST] };
+  const { run, waited } = transfer(server, { at: 0, whole: true });
+  await run();
+  assert.deepEqual(
+    [server.asked, waited],
+    [
+      ["PUT", "PUT", "PUT"],
+      [7, 0.75],
+    ],
+  );
+});
+
+for (const status of [412, 403]) {
+  test(`an answer that was lost is no reason to store it again, nor to ask anybody (${status})`, async (context) => {
+    const server = new Server();
+    server.mishaps = { PUT: ["answer lost"] };
+    server.taken = new Refusal(status, { error: "for whatever reason" });
+    const fetched = serve(context, () => server.done);
+    const { href } = await transfer(server, { at: 0, whole: true }).run();
+    assert.match(href ?? "", /\/-\/tree\/a%20b\//);
+    assert.deepEqual(server.asked, ["PUT", "PUT"]);
+    assert.equal(fetched.mock.callCount(), 1);
+  });
+}
+
+test("what somebody else has stored meanwhile is not taken for it", async (context) => {
+  const server = new Server();
+  server.mishaps = { PUT: [LOST], complete: [new Refusal(409, { error: "exists" })] };
+  server.done = "9876543210";
+  serve(context, () => server.done);
+  await assert.rejects(transfer(server, { at: 0, whole: true }).run(), { code: "exists" });
+  assert.equal(server.done, "9876543210");
+});
+
+for (const [title, mishap] of /** @type {const} */ ([
+  ["a name that is taken", new Refusal(412, { error: "precondition" })],
+  ["a proxy that lets no PUT through", new Refusal(405)],
+  ["an answer that says nothing", new Refusal(200)],
+])) {
+  test(`${title}: the calls of the upload API tell more`, async (context) => {
+    const server = new Server();
+    server.mishaps = { PUT: [mishap] };
+    const fetched = serve(context, () => "");
+    const { run, waited } = transfer(server, { at: 0, whole: true });
+    await run();
+    assert.deepEqual(server.asked, ["PUT", "offset", "chunk", "chunk", "chunk", "complete"]);
+    assert.deepEqual([fetched.mock.callCount(), waited], [0, []]);
+  });
+}
+
+test("a pause ends a request with all of it, too, and the next run finds what came of it", async (context) => {
+  const server = new Server();
+  server.mishaps = { PUT: ["answer lost"] };
+  serve(context, () => server.done);
+  const controller = new AbortController();
+  const { run } = transfer(server, {
+    at: 0,
+    whole: true,
+    rest: async (_, signal) => {
+      controller.abort("paused");
+      throw signal.reason;
+    },
+  });
+  await assert.rejects(run(controller.signal), (reason) => reason === "paused");
+  await run(new AbortController().signal);
+  assert.deepEqual([server.asked, server.done], [["PUT", "PUT"], "0123456789"]);
 });
