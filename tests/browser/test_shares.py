@@ -165,7 +165,7 @@ class SendingTest(ShareCase):
         self.wait_done("small.bin")
         self.sign_in(self.page)
         self.page.goto(address.replace("/-/s/", "/-/shares/"))
-        self.page.get_by_text("Bob").wait_for()
+        self.page.get_by_text("Bob").first.wait_for()
 
     def test_apart_from_the_storage(self) -> None:
         """What is unfinished in the storage itself isn't shown to whoever opens a share, nor the other way."""
