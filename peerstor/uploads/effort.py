@@ -14,7 +14,8 @@ REMOTE = 0.001_5
 interpreter's lock, which is in it too, takes less on the average."""
 
 ABREAST = 3
-"""Visits at the same time where that helps. More gained nothing, and each syncs for itself."""
+"""Visits at the same time where that helps. Two have most of the gain on two processors; each syncs for itself,
+and some of the threads that the disk always has must be left for everybody else."""
 
 REMEMBERED = 64
 """Files over which the averages go, about."""
