@@ -114,7 +114,8 @@ export function actionsOn(list) {
    * @param {(item: Item) => string} query
    */
   async function each(items, name, query) {
-    const done = /** @type {Map<Item, Record<string, any>>} */ (new Map());
+    /** @type {Map<Item, Record<string, any>>} */
+    const done = new Map();
     for (const item of items) {
       try {
         done.set(item, await call(name, query(item)));

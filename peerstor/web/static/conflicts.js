@@ -17,7 +17,8 @@ import { filesInWords, visible } from "./words.js";
  */
 export function conflicts() {
   const dialog = find(document, "#taken", HTMLDialogElement);
-  let asked = /** @type {Upload[]} */ ([]);
+  /** @type {Upload[]} */
+  let asked = [];
   dialog.onclose = () => {
     const answer = /** @type {Answer} */ (dialog.returnValue || "skip"); // Escape loses nothing that is there
     const all = asked;

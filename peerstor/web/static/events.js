@@ -50,9 +50,11 @@ export function follow(list) {
   const channel = locks && new BroadcastChannel(NAME);
   const id = Math.random();
   const { path: here = "" } = list.data;
-  const shown = /** @type {Map<number, string>} */ (new Map());
+  /** @type {Map<number, string>} */
+  const shown = new Map();
   list.settled = settled;
-  let told = /** @type {string | null} */ ("");
+  /** @type {string | null} */
+  let told = "";
   let turn = Promise.resolve();
   let looking = new AbortController();
   let restart = () => {};

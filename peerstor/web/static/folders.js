@@ -43,7 +43,8 @@ const listed = async () => new Set(listing?.items.map(({ name }) => name));
  */
 async function made(base, folder) {
   const [above = "", name = ""] = /^(.*\/)([^/]+)\/$/.exec(folder)?.slice(1) ?? [];
-  const names = /** @type {Set<string>} */ (new Set());
+  /** @type {Set<string>} */
+  const names = new Set();
   if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
     try {
       await insist(() => send({ url: `${BASE}/api/folder?path=${folder}` }));

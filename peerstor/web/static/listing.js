@@ -17,12 +17,14 @@ const LIMIT = "5000";
 /** @param {HTMLElement} section */
 function listingIn(section) {
   const { dataset: data } = section;
-  let items = /** @type {Item[]} */ ([]);
+  /** @type {Item[]} */
+  let items = [];
   let shown = items;
   let words = "";
   /** Which entry is the first in the table; less than 0 to have the table be drawn anew. */
   let from = 0;
-  let drawn = /** @type {Item[]} */ ([]);
+  /** @type {Item[]} */
+  let drawn = [];
   /** Of a row, pixels. */
   let height = 53;
   /** How often entries were taken out. */

@@ -15,7 +15,8 @@ const EDGE = 8;
  */
 export function menuOn(list, act) {
   const menu = find(document, "#menu");
-  let opener = /** @type {HTMLElement | null} */ (null);
+  /** @type {HTMLElement | null} */
+  let opener = null;
   let address = "";
 
   /** Whose menu it is; the listing may have been taken anew since it was opened. */

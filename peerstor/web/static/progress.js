@@ -6,7 +6,8 @@ const WINDOW = 6;
 /** Give what measures how fast something moves. */
 export function measure() {
   let now = { at: 0, bytes: 0 };
-  let samples = /** @type {(typeof now)[]} */ ([]);
+  /** @type {(typeof now)[]} */
+  let samples = [];
   return {
     /** Note how far it is. A step back (what was on its way got lost) begins anew. @param {number} bytes */
     note(bytes) {

@@ -13,8 +13,10 @@ const SMALL = 1024 * 1024;
  * @returns {(upload: Upload) => void}
  */
 export function queue() {
-  const waiting = /** @type {Set<Upload>} */ (new Set());
-  const running = /** @type {Set<Upload>} */ (new Set());
+  /** @type {Set<Upload>} */
+  const waiting = new Set();
+  /** @type {Set<Upload>} */
+  const running = new Set();
 
   function advance() {
     for (const upload of waiting) {

@@ -49,8 +49,8 @@ export function transfer({
 }) {
   const { size } = file;
   let furthest = 0;
-  /** The last chunk, as long as nobody knows whether anything of it has arrived. */
-  let unsure = /** @type {{ offset: number, bytes: number } | null} */ (null);
+  /** The last chunk, as long as nobody knows whether anything of it has arrived. @type {{ offset: number, bytes: number } | null} */
+  let unsure = null;
 
   /** @param {number} offset @param {AbortSignal} signal */
   async function sendFrom(offset, signal) {

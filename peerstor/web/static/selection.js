@@ -14,7 +14,8 @@ import { tn } from "./texts.js";
 export function selectionOn(list, act) {
   const bar = find(document, "#chosen-bar");
   const count = find(bar, "#count");
-  let chosen = /** @type {Set<string>} */ (new Set());
+  /** @type {Set<string>} */
+  let chosen = new Set();
   /** Where a range begins, and which entry has the focus. */
   let anchor = 0;
   let at = -1;

@@ -126,7 +126,8 @@ export async function* walk(found, path = "") {
 
 /** Browsers give a hundred or so at a time, and none at the end. @param {FileSystemDirectoryReader} reader */
 async function* entriesOf(reader) {
-  let some = /** @type {FileSystemEntry[]} */ ([]);
+  /** @type {FileSystemEntry[]} */
+  let some = [];
   do {
     some = await got((yes, no) => reader.readEntries(yes, no));
     yield* some;

@@ -3,11 +3,11 @@ import { filesInWords, percent, visible } from "./words.js";
 
 /** @import { State, Upload } from "./upload.js" */
 
-/** States in which an upload is on its way by itself. */
-export const MOVING = /** @type {State[]} */ (["queued", "reading", "sending", "waiting", "finishing"]);
+/** States in which an upload is on its way by itself. @type {State[]} */
+export const MOVING = ["queued", "reading", "sending", "waiting", "finishing"];
 
-/** States in which it is not stored, and will not be by itself. */
-export const FAILED = /** @type {State[]} */ (["stopped", "asking", "taken"]);
+/** States in which it is not stored, and will not be by itself. @type {State[]} */
+export const FAILED = ["stopped", "asking", "taken"];
 
 /** Percentages of all uploads together at which assistive technology says how far they are: not too often. */
 const MARKS = [25, 50, 75];

@@ -64,14 +64,14 @@ export function uploadOf({ file, folder, label, lot, names, memory, chunk, seen,
   /** Bytes that the server is known to have, and whether they are of this file. */
   let arrived = 0;
   let owned = false;
-  /** What the server is to do where the name is taken. */
-  let conflict = /** @type {Conflict} */ ("refuse");
+  /** What the server is to do where the name is taken. @type {Conflict} */
+  let conflict = "refuse";
   /** Whether the other upload of this name is to be thrown away first. */
   let discards = false;
-  /** Ends the run that is under way. */
-  let controller = /** @type {AbortController | null} */ (null);
-  /** What talks to the server, and what sends. */
-  let way = /** @type {{ calls: Calls, move: ReturnType<typeof transfer> } | null} */ (null);
+  /** Ends the run that is under way. @type {AbortController | null} */
+  let controller = null;
+  /** What talks to the server, and what sends. @type {{ calls: Calls, move: ReturnType<typeof transfer> } | null} */
+  let way = null;
 
   /** @param {State} state @param {string} message */
   function become(state, message = "") {

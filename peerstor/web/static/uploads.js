@@ -31,9 +31,12 @@ const AT_ONCE = 100;
 /** Have files be uploaded to the folder of this page, in as many tries as it takes. @param {HTMLElement} section */
 export async function takeUploads(section) {
   const base = section.dataset.folder ?? "/";
-  const all = /** @type {Set<Upload>} */ (new Set());
-  const cards = /** @type {Map<Upload, ReturnType<typeof card>>} */ (new Map());
-  const kept = /** @type {Set<string>} */ (new Set());
+  /** @type {Set<Upload>} */
+  const all = new Set();
+  /** @type {Map<Upload, ReturnType<typeof card>>} */
+  const cards = new Map();
+  /** @type {Set<string>} */
+  const kept = new Set();
   const memory = memoryIn(storage() ?? {});
   const chunk = chunkSize();
   const seen = !!listing && !section.dataset.share;
