@@ -20,8 +20,9 @@ and some of the threads that the disk always has must be left for everybody else
 REMEMBERED = 64
 """Files over which the averages go, about."""
 
-OUTLIER = 8
-"""Times a limit that a reading counts for at most: a disk that hung once is no slow disk."""
+OUTLIER = 2
+"""Times a limit that a reading counts for at most: a disk that hung once is no slow disk, not even for the largest
+group."""
 
 
 class Effort:

@@ -2,7 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from peerstor.uploads.effort import ABREAST, OUTLIER, REMEMBERED, REMOTE, TOILSOME, Effort
+from peerstor.uploads.effort import ABREAST, REMEMBERED, REMOTE, TOILSOME, Effort
+from peerstor.uploads.groups import AT_MOST
 
 
 class EffortTests(SynchronousTestCase):
@@ -38,9 +39,9 @@ class EffortTests(SynchronousTestCase):
         self.assertEqual(self.effort.abreast(), ABREAST)
 
     def test_hanging_once(self) -> None:
-        """One file that took a minute says nothing of the next."""
-        self.assertEqual(self.make(1, each=60, work=60), 1)
-        self.assertLess(OUTLIER, REMEMBERED)
+        """One group that took a minute says nothing of the next, however large; a second one does."""
+        self.assertEqual(self.make(AT_MOST, each=60, work=60), 1)
+        self.assertEqual(self.make(AT_MOST, each=60, work=60), ABREAST)
 
     def test_none(self) -> None:
         """Where nothing was made nothing was learnt."""
