@@ -123,7 +123,8 @@ export function follow(list) {
   function listen(backoff) {
     return new Promise((resolve) => {
       const source = new EventSource(address());
-      let timer = 0;
+      /** @type {ReturnType<typeof setTimeout> | undefined} */
+      let timer;
       const end = (/** @type {boolean} */ broken) => {
         clearTimeout(timer);
         source.close();
@@ -131,7 +132,7 @@ export function follow(list) {
       };
       const alive = (/** @type {number} */ time) => {
         clearTimeout(timer);
-        timer = window.setTimeout(end, time, true);
+        timer = setTimeout(end, time, true);
       };
       alive(FIRST);
       source.addEventListener("beat", () => alive(ALIVE));

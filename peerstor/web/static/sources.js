@@ -29,13 +29,14 @@ export function takeFiles(take, keep) {
     };
   }
   const { classList } = document.body;
-  let timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   addEventListener("dragover", (event) => {
     if (brought(event, event.dataTransfer)) {
       event.preventDefault();
       classList.add("dropping");
       clearTimeout(timer);
-      timer = window.setTimeout(() => classList.remove("dropping"), OVER);
+      timer = setTimeout(() => classList.remove("dropping"), OVER);
     }
   });
   addEventListener("drop", (event) => {

@@ -5,7 +5,8 @@ import { t } from "./texts.js";
 const STAYS = 6000;
 const OFFERS = 15_000;
 
-let timer = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
 
 /**
  * Say what has happened, and what can be done about it.
@@ -24,7 +25,7 @@ export function toast(words, label = "", deed = () => {}) {
   const wait = () => {
     const end = () => (shown.matches(":hover, :focus-within") ? wait() : hide());
     clearTimeout(timer);
-    timer = window.setTimeout(end, label ? OFFERS : STAYS);
+    timer = setTimeout(end, label ? OFFERS : STAYS);
   };
   find(shown, "span").textContent = words;
   button.textContent = label;

@@ -64,10 +64,11 @@ export const send = ({ method = "POST", url, signal = NEVER, silence = 60, body,
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
-    let timer = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
     const listen = () => {
       clearTimeout(timer);
-      timer = window.setTimeout(stop, silence * 1000);
+      timer = setTimeout(stop, silence * 1000);
     };
     listen();
     signal.addEventListener("abort", stop);

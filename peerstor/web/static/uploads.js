@@ -44,6 +44,7 @@ export async function takeUploads(section) {
   const ask = conflicts();
   const sum = summary(find(section, "#summary"), order);
   let taking = 0;
+  /** @type {ReturnType<typeof setTimeout> | 0} */
   let timer = 0;
   let refreshing = false;
   let stale = false;
@@ -113,7 +114,7 @@ export async function takeUploads(section) {
   /** Show how far everything is, soon: not at each of thousands of changes. */
   function look() {
     if (!timer) {
-      timer = window.setTimeout(show, LOOK);
+      timer = setTimeout(show, LOOK);
     }
   }
 
