@@ -1,5 +1,5 @@
 import { BASE } from "./base.js";
-import { send as overHttp } from "./transport.js";
+import { send as overHttp, Refusal } from "./transport.js";
 
 /** @import { Question, Send } from "./transport.js" */
 
@@ -77,26 +77,27 @@ export function callsFor({ folder, name, size, fingerprint, session }, send = ov
       /** @type {Promise<any>} */ (ask("chunk", { body, signal, onProgress }, `&offset=${offset}`)),
 
     /**
-     * Store the file in one request, outside of the upload API, if nothing has its name; not for pages of shares. A
-     * repeat that is refused (412, or 403 for whoever may replace nothing) finds out whether the file is there already:
-     * of a lost answer nobody knows what it was.
+     * Store the file in one request, outside of the upload API, if nothing has its name; not for pages of shares, nor for
+     * empty files. A repeat only finds out whether that has come about: of a lost answer nobody knows what it was, and a
+     * browser or proxy may have sent the request twice by itself.
      *
      * @param {ArrayBuffer} body
      * @param {AbortSignal} signal
      * @param {(bytes: number) => void} onProgress told how many bytes of it have left
      * @returns {Promise<Stored>}
      */
-    whole: (body, signal, onProgress) =>
-      send({ method: "PUT", url: href, body, signal, onProgress }).catch(async (error) => {
-        if (tried && error.status > 400) {
-          const there = await (await fetch(href)).arrayBuffer();
-          if (`${new Uint8Array(there)}` === `${new Uint8Array(body)}`) {
-            return /** @type {any} */ ({ href });
-          }
-        }
+    async whole(body, signal, onProgress) {
+      if (!tried) {
         tried = true;
-        throw error;
-      }),
+        return /** @type {any} */ (send({ method: "PUT", url: href, body, signal, onProgress }));
+      }
+      // One byte more than it has, of what may be any other file.
+      const there = await fetch(href, { signal, headers: { Range: `bytes=0-${size}` } }).catch(() => null);
+      if (there?.ok && `${new Uint8Array(await there.arrayBuffer())}` === `${new Uint8Array(body)}`) {
+        return { href };
+      }
+      throw new Refusal(there?.status ?? 0);
+    },
 
     /** Have the file stored under its name. A repeat gives the same answer and stores nothing again.
      *

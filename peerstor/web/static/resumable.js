@@ -33,8 +33,9 @@ const GIVEN_UP = [0, 408, 502, 504, 524];
  * @param {(seconds: number, signal: AbortSignal) => Promise<void>} [collaborators.rest] waits
  * @param {number | null} [collaborators.at] where the upload is, bytes; null while only the server knows. Where all had
  *   arrived when the page was left, only the answer may be missing.
- * @param {boolean} [collaborators.whole] whether to try first to bring all of it in one request, which spares small files
- *   most of the asking and answering. Whatever is wrong with that, the calls of the upload API tell it.
+ * @param {number} [collaborators.whole] how many refusals it takes until it is no longer tried to bring all of it in one
+ *   request, which spares small files most of the asking and answering: one for the request, one for what has become of
+ *   it. Whatever is wrong with that, the calls of the upload API tell it.
  * @returns {(signal: AbortSignal) => Promise<Stored>}
  */
 export function transfer({
@@ -45,7 +46,7 @@ export function transfer({
   backoff = new Backoff(),
   rest: pause = rest,
   at = null,
-  whole = false,
+  whole: tries = 0,
 }) {
   const { size } = file;
   let furthest = 0;
@@ -104,8 +105,8 @@ export function transfer({
       return;
     }
     if (!isNews && !passes(error)) {
-      if (whole) {
-        whole = false;
+      if (tries) {
+        tries -= 1;
         return;
       }
       throw error;
@@ -117,7 +118,7 @@ export function transfer({
   return async (signal) => {
     for (;;) {
       try {
-        if (whole) {
+        if (tries) {
           return await calls.whole(await file.arrayBuffer(), signal, observer.sent);
         }
         if (at === null) {

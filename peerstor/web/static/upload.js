@@ -178,7 +178,7 @@ export function uploadOf({ file, folder, label, lot, names, memory, chunk, seen,
       },
     };
     // What may be stored under another name is not to be sent twice, nor what takes another's place.
-    const whole = seen && size <= SMALL && conflict === "refuse";
+    const whole = seen && size && size <= SMALL && conflict === "refuse" ? 2 : 0;
     return { calls, move: transfer({ file, calls, chunk, at, whole, observer }) };
   }
 
