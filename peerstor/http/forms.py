@@ -309,11 +309,17 @@ class FormReader:
 
     async def _run(self, part: FilePart) -> None:
         """Run the handler; whatever it leaves of the part is dropped."""
+        failure = None
         try:
             await self._on_file(part)
+        except Exception:
+            failure = Failure()
         finally:
-            self._handling = False
             part.discard()
+            self._handling = False
+            # Before anybody looks: a form that is all there by now would pass for one that went well.
+            if failure is not None:
+                self._break(failure)
             self._pump()
 
 

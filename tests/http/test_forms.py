@@ -262,6 +262,24 @@ class Reading(SynchronousTestCase):
         self.assertEqual([each[1] for each in self.files], [b"a"])
         self.assertTrue(self.source.stopped)
 
+    def test_failing_behind_the_end(self) -> None:
+        """Nor is that missed where the whole form is there by then: it has not gone well."""
+        full: Deferred[None] = Deferred()
+
+        async def stop_and_fail(given: FilePart) -> None:
+            consumer = StringTransport()
+            delivered = given.deliver(consumer)
+            consumer.producer.stopProducing()
+            with self.assertRaises(DeliveryStopped):
+                await delivered
+            await full
+
+        self.begin(stop_and_fail)
+        done = self.read(form(file(b"a.txt", b"aaa")))
+        self.assertNoResult(done)
+        full.errback(OSError("disk full"))
+        self.failureResultOf(done, OSError)
+
     def test_handler_that_does_not_wait(self) -> None:
         """A delivery outlives its handler: the file still comes whole, and the form waits for it."""
         consumer = FillingTransport(mark=10)
