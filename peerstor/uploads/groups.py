@@ -21,10 +21,6 @@ PATIENCE = 0.05
 folder on a disk that hangs doesn't hold up who wants another."""
 
 
-def _one() -> int:
-    return 1
-
-
 class Groups(Generic[T, R]):
     """Makes groups. Nobody waits for company: a visit begins at once unless enough are under way.
 
@@ -37,7 +33,7 @@ class Groups(Generic[T, R]):
         threads: IThreads,
         clock: IReactorTime,
         visit: Callable[[Sequence[T]], Sequence[R | Exception]],
-        abreast: Callable[[], int] = _one,
+        abreast: Callable[[], int],
     ) -> None:
         """Make one for one kind of visit.
 

@@ -1,6 +1,6 @@
 """Visits in groups: who goes with whom, and who waits for nobody."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -16,7 +16,11 @@ class GroupsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.threads = Clock(), HeldThreads()
         self.seen: list[list[int]] = []
-        self.groups: Groups[int, int] = Groups(threads=self.threads, clock=self.clock, visit=self.visit)
+        self.groups = self.made(lambda: 1)
+
+    def made(self, abreast: Callable[[], int]) -> Groups[int, int]:
+        """Make groups, of which so many may be under way."""
+        return Groups(threads=self.threads, clock=self.clock, visit=self.visit, abreast=abreast)
 
     def visit(self, members: Sequence[int]) -> list[int | Exception]:
         """Double each; a negative one can't be."""
@@ -89,9 +93,7 @@ class GroupsTests(SynchronousTestCase):
 
     def test_abreast(self) -> None:
         """Where several may be under way, who waits is spread over them, and each takes the next when it is back."""
-        groups: Groups[int, int] = Groups(
-            threads=self.threads, clock=self.clock, visit=self.visit, abreast=lambda: 3
-        )
+        groups = self.made(lambda: 3)
         with groups.gathering():
             done = [groups.join(number) for number in range(8)]
         done += [groups.join(number) for number in (8, 9)]
@@ -105,9 +107,7 @@ class GroupsTests(SynchronousTestCase):
     def test_narrower(self) -> None:
         """What is under way comes to its end when fewer may be; the next begins when they are few enough."""
         allowed = 2
-        groups: Groups[int, int] = Groups(
-            threads=self.threads, clock=self.clock, visit=self.visit, abreast=lambda: allowed
-        )
+        groups = self.made(lambda: allowed)
         done = [groups.join(number) for number in range(2)]
         allowed = 1
         done += [groups.join(number, at_once=False) for number in (2, 3)]
@@ -120,9 +120,7 @@ class GroupsTests(SynchronousTestCase):
 
     def test_slow_abreast(self) -> None:
         """Each that hangs makes room for another, and none of them twice."""
-        groups: Groups[int, int] = Groups(
-            threads=self.threads, clock=self.clock, visit=self.visit, abreast=lambda: 2
-        )
+        groups = self.made(lambda: 2)
         for number in range(3):
             groups.join(number)
         self.assertEqual(len(self.threads.waiting), 2)
@@ -141,7 +139,9 @@ class GroupsTests(SynchronousTestCase):
         def broken(members: Sequence[int]) -> list[int | Exception]:
             raise ZeroDivisionError
 
-        groups: Groups[int, int] = Groups(threads=ImmediateThreads(), clock=self.clock, visit=broken)
+        groups: Groups[int, int] = Groups(
+            threads=ImmediateThreads(), clock=self.clock, visit=broken, abreast=lambda: 1
+        )
         with groups.gathering():
             done: list[Deferred[int]] = [groups.join(number) for number in (1, 2)]
         for one in done:
