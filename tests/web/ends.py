@@ -1,5 +1,6 @@
 """What ends it that a request is answered as one before: the same for all ways of doing so."""
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
@@ -12,21 +13,16 @@ class Ends:
 
     :cvar some: three requests, of which each is answered as the one before.
     :cvar closed: a level of `--anonymous` at which none of them is.
+    :ivar decided: sends requests one after the other; tells of each whether the ordinary way decided on it.
+    :ivar last: the answer to the last of them.
     """
 
     some: tuple[str, str, str]
     closed: str
-    build: Any
+    last: Answer
+    decided: Callable[..., list[bool]]
+    build: Callable[[], House]
     assertEqual: Any
-
-    def decided(self, house: House, *requests: str) -> list[bool]:
-        """Send requests one after the other; tell of each whether the ordinary way decided on it."""
-        raise NotImplementedError
-
-    @property
-    def last(self) -> Answer:
-        """The answer to the last of them."""
-        raise NotImplementedError
 
     def test_settings(self) -> None:
         """After a change of settings each is decided anew."""
