@@ -210,6 +210,7 @@ def _unpack(packed: gzip.GzipFile, folder: bytes) -> Manifest:
             raise BadArchive(f"{name} isn't what was backed up (SHA-256)")
     if left:
         raise BadArchive(f"{min(left)} is missing")
+    _end(packed)
     return manifest
 
 
@@ -229,6 +230,13 @@ def _next(packed: gzip.GzipFile) -> tuple[str, int] | None:
     if head.type != tarfile.REGTYPE or head.size < 0 or head.name not in (MANIFEST, *MEMBERS):
         raise BadArchive("it holds something that no backup of PeerStor's has")
     return head.name, head.size
+
+
+def _end(packed: gzip.GzipFile) -> None:
+    """Read the rest of the last record: what is compressed is checked (CRC-32, length) only where it ends."""
+    rest = packed.read(tarfile.RECORDSIZE)
+    if rest.strip(b"\0") or packed.read(1):
+        raise BadArchive("there is something behind its end")
 
 
 def _extract(packed: gzip.GzipFile, size: int, path: bytes) -> str:

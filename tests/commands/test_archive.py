@@ -167,20 +167,39 @@ class HostileTests(ArchiveCase):
         self.assertIn("no manifest", self.refusal(io.BytesIO(gzip.compress(bytes(10240)))))
 
     def test_cut_anywhere(self) -> None:
-        """Cut off at any byte, or with any byte changed, it is refused or whole; never anything else."""
+        """Cut off at any byte it is refused, also behind the last member."""
         whole = self.archive([(_key(), KEY)]).getvalue()
         for end in range(len(whole)):
+            self.unpacked_key(whole[:end], refused=True)
+
+    def test_changed_anywhere(self) -> None:
+        """With any byte changed it is refused or whole; of what is compressed every byte counts."""
+        whole = self.archive([(_key(), KEY)]).getvalue()
+        for place in range(len(whole)):
             changed = bytearray(whole)
-            changed[end] ^= 0xFF
-            for content in (whole[:end], bytes(changed)):
-                for name in os.listdir(self.out):
-                    os.unlink(self.out + b"/" + name)
-                try:
-                    unpack(io.BytesIO(content), self.out)
-                except (BadArchive, StartupError):
-                    continue
-                with open(self.out + b"/access.key", "rb") as file:
-                    self.assertEqual(file.read(), KEY)
+            changed[place] ^= 0xFF
+            self.unpacked_key(bytes(changed), refused=place >= 10)
+
+    def unpacked_key(self, content: bytes, *, refused: bool) -> None:
+        """See that an archive is refused where it has to be, and otherwise has the key."""
+        for name in os.listdir(self.out):
+            os.unlink(self.out + b"/" + name)
+        try:
+            unpack(io.BytesIO(content), self.out)
+        except (BadArchive, StartupError):
+            return
+        self.assertFalse(refused, content)
+        with open(self.out + b"/access.key", "rb") as file:
+            self.assertEqual(file.read(), KEY)
+
+    def test_more(self) -> None:
+        """What stands behind its end is refused, and read no further than a backup reaches."""
+        whole = gzip.decompress(self.archive([(_key(), KEY)]).getvalue())
+        for more in (b"x", bytes(2**27)):
+            packed = io.BytesIO(gzip.compress(whole + more, 1))
+            self.assertIn("behind its end", self.refusal(packed))
+            self.assertLess(packed.tell(), 2**18)
+            os.unlink(self.out + b"/access.key")
 
     def test_manifests(self) -> None:
         """A manifest that is none is refused; one of a newer format names who can."""

@@ -249,7 +249,7 @@ class RestoreTests(BackupCase):
         before = self.names(self.storage)
         with open(self.file, "rb") as file:
             whole = file.read()
-        for content in (b"", b"no backup", whole[:-30], whole[:500] + b"x" + whole[501:]):
+        for content in (b"", b"no backup", whole[:-30], whole[:500] + bytes([whole[500] ^ 255]) + whole[501:]):
             with open(self.file, "wb") as file:
                 file.write(content)
             ended = run("restore", self.file, "--storage", self.storage, "--force")
