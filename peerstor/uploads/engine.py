@@ -271,7 +271,7 @@ class Engine:
         digest: Digest | None = None,
         address: str | None = None,
     ) -> Completed:
-        """Publish an upload, or for 24 h tell again how it was published.
+        """Publish an upload, or for 24 h tell again how it was published: see `Record.answers`.
 
         A file of no bytes needs no `append` before.
 

@@ -1,5 +1,6 @@
 """What is true of an upload: its row, its part file and the tree brought together, after any kind of end."""
 
+import stat
 from collections.abc import Callable
 
 from attrs import evolve, frozen
@@ -31,6 +32,7 @@ class Visit:
     :ivar folder: whether the target's folder is there, and the disk that the upload was begun on.
     :ivar free: bytes that are left where the part lies, or would lie.
     :ivar recovered: whether a rename that a crash had cut off was found done.
+    :ivar stands: whether what was published still lies there; only of one that was.
     """
 
     record: Record | None
@@ -39,6 +41,7 @@ class Visit:
     folder: bool
     free: int
     recovered: bool = False
+    stands: bool = False
 
 
 class Loader:
@@ -99,7 +102,7 @@ class Loader:
             if part is not None and part.stands():
                 return Visit(record, part, offset, folder is not None, part.free())
             found = self._load(key, -1 if folder is None else folder.fd)
-            return self._with_room(found, folder)
+            return self._with_room(self._with_standing(found, folder), folder)
         finally:
             if folder is not None:
                 folder.close()
@@ -173,6 +176,15 @@ class Loader:
             if count or self._parts.beside(folder.fd):
                 self._ledger.forget_stray(part_id)
         return count
+
+    def _with_standing(self, found: Visit, folder: Opened | None) -> Visit:
+        """Add whether a published file is there still, or another of its name and size."""
+        record = found.record
+        if folder is None or record is None or record.state is not State.DONE or record.final is None:
+            return found
+        there = self._sandbox.lookup(folder, record.final)
+        stands = there is not None and stat.S_ISREG(there.st_mode) and there.st_size == record.offset
+        return evolve(found, stands=stands)
 
     def _with_room(self, found: Visit, folder: Opened | None) -> Visit:
         """Add what is left where the part lies, or would lie; a part that can't tell is closed again."""

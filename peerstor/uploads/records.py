@@ -150,23 +150,33 @@ class Record:
 
         :param offset: bytes that have arrived.
         """
+        session = stated.session or self.stated.session
         if offset:
-            return self.stated if self.stated.size is not None else evolve(self.stated, size=stated.size)
+            size = stated.size if self.stated.size is None else self.stated.size
+            return evolve(self.stated, size=size, session=session)
         if self.is_other(stated, 1):
             return stated
         return Stated(
             size=stated.size if stated.size is not None else self.stated.size,
             fingerprint=stated.fingerprint or self.stated.fingerprint,
-            session=stated.session or self.stated.session,
+            session=session,
         )
 
-    def answers(self, size: int, stated: Stated) -> bool:
+    def answers(self, size: int, stated: Stated, *, stands: bool) -> bool:
         """Whether a `complete` only asks again how this upload was published.
 
+        The client that published it, which its session shows, is told so whatever has become of the file. From
+        any other, the same words may speak of a file that is to be stored again: because it was deleted, or
+        because it is an empty one, of which no chunk comes first.
+
         :param size: bytes that the caller says the whole file has.
+        :param stands: whether the file still lies where it was published.
         """
-        same = stated.fingerprint is None or stated.fingerprint == self.stated.fingerprint
-        return self.state is State.DONE and same and size == self.offset
+        if self.state is not State.DONE or size != self.offset:
+            return False
+        if stated.fingerprint is not None and stated.fingerprint != self.stated.fingerprint:
+            return False
+        return stands if stated.session is None else stated.session == self.stated.session
 
     def confirm(self, said: Digest | None) -> None:
         """Check a repeated `complete` against what is known of the file as it was published.

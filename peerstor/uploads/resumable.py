@@ -118,7 +118,7 @@ class Resumable:
         _check(key, stated)
         async with self._shelf.held(key, holder) as (upload, visit):
             record = upload.record
-            if record is not None and record.answers(size, stated):
+            if record is not None and record.answers(size, stated, stands=visit.stands):
                 record.confirm(said)
                 return record.answer()
             if not visit.folder:
@@ -184,7 +184,8 @@ class Resumable:
             return
         known = record.restated(stated, upload.settled)
         if known != record.stated:
-            record = evolve(record, stated=known, offset=upload.settled)
+            synced = record.synced if upload.mark is None else upload.mark.synced
+            record = evolve(record, stated=known, offset=upload.settled, synced=synced)
             await self._ledger_threads.run(self._ledger.reopen, record)
             upload.record = record
 

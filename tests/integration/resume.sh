@@ -6,9 +6,9 @@ file=$1 server=$2 folder=${3:-/}
 
 encode() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g'; }
 
-# Size and digest of the head tell this file from another one of its name.
+# Size, time of change and digest of the head tell this file from others of its name, and from what it was before.
 size=$(wc -c <"$file" | tr -d ' ')
-fingerprint=$size-$(head -c 65536 "$file" | sha256sum | cut -c 1-64)
+fingerprint=$size-$(date -r "$file" +%s)-$(head -c 65536 "$file" | sha256sum | cut -c 1-64)
 upload="dir=$(encode "$folder")&name=$(encode "${file##*/}")&size=$size&fingerprint=$fingerprint"
 
 # ask VERB MORE [OPTION OF CURL]...: one call, its JSON in $answer. Fails where trying again will help, else ends.

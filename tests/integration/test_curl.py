@@ -217,6 +217,28 @@ class ResumeScriptTests(CurlCase):
         self.assertEqual(process.returncode, status, (out, err))
         return out, err
 
+    def test_again(self) -> None:
+        """Run again for what is there already it sends nothing; a file that was deleted, or has changed, it sends."""
+        content = bytes_of(3, 200_000)
+        changed = content[:150_000] + bytes([content[150_000] ^ 1]) + content[150_001:]
+        for name, before in (("file", content), ("empty", b"")):
+            stored = f"{self.server.storage}/{name}"
+            path = self.write(name, before)
+            os.utime(path, (1e9, 1e9))
+            for _ in range(2):
+                self.finished(self.script(path))
+                written = os.stat(stored).st_ino
+                self.finished(self.script(path))
+                self.assertEqual(os.stat(stored).st_ino, written)
+                with open(stored, "rb") as file:
+                    self.assertEqual(file.read(), before)
+                os.unlink(stored)
+        self.finished(self.script(self.path("file")))
+        out, _ = self.finished(self.script(self.write("file", changed)))
+        self.assertEqual(json.loads(out)["path"], "/file (2)")
+        with open(f"{self.server.storage}/file (2)", "rb") as file:
+            self.assertEqual(file.read(), changed)
+
     def test_plain(self) -> None:
         """It uploads files of any size and name, and says where each lies."""
         os.mkdir(f"{self.server.storage}/ä folder & more")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Coroutine
 from typing import Any
 
@@ -113,15 +114,80 @@ class ResumableTests(EngineCase):
 
     def test_repeated_complete(self) -> None:
         """A repeat of complete tells the same and publishes nothing, also after a restart."""
-        self.append(b"hello")
-        first = self.complete(5)
+        for session in (None, "s"):
+            self.append(b"hello", session=session)
+            first = self.complete(5, session=session)
+            self.assertEqual(self.complete(5, session=session), first)
+            self.boot()
+            self.assertEqual(self.complete(5, session=session), first)
+            self.assertEqual(self.names(), [b"file.bin"])
+            self.assertEqual(self.offset(), 0)
+            self.assertEqual(self.fault(OffsetMismatch, self.completing(6)).offset, 0)
+            os.unlink(self.root + b"/file.bin")
+
+    def test_repeated_of_a_file_that_has_gone(self) -> None:
+        """Whoever shows that it was its own is told the same wherever it is now; nobody else is told that it is there."""
+        self.append(b"hello", session="s")
+        first = self.complete(5, session="s")
         os.rename(self.root + b"/file.bin", self.root + b"/moved.bin")
-        self.assertEqual(self.complete(5), first)
+        for _ in range(2):
+            self.assertEqual(self.complete(5, session="s"), first)
+            self.assertEqual(self.fault(OffsetMismatch, self.completing(5)).offset, 0)
+            self.boot()
+        with open(self.root + b"/file.bin", "wb") as file:
+            file.write(b"another")
+        self.assertEqual(self.fault(OffsetMismatch, self.completing(5)).offset, 0)
+        os.unlink(self.root + b"/file.bin")
+        os.mkdir(self.root + b"/file.bin")
+        self.assertEqual(self.fault(OffsetMismatch, self.completing(5)).offset, 0)
+        os.rmdir(self.root + b"/file.bin")
+        self.append(b"again")
+        self.complete(5)
+        self.assertEqual(self.content(), b"again")
+
+    def test_repeated_after_its_folder(self) -> None:
+        """Where the folder has gone as well, that is what others are told."""
+        os.mkdir(self.root + b"/sub")
+        where = key(folder=b"sub")
+        first = self.complete(0, key=where, session="s")
+        shutil.rmtree(self.root + b"/sub")
+        self.assertEqual(self.complete(0, key=where, session="s"), first)
+        self.fault(NoParent, self.completing(0, key=where))
+
+    def test_another_session(self) -> None:
+        """Another client's complete is no repeat: an empty file is stored once more, others are at byte 0."""
+        self.complete(0, session="a")
+        self.assertEqual(self.complete(0, session="b").path.name, b"file (2).bin")
+        self.append(b"hello", key=key(b"other"))
+        self.complete(5, key=key(b"other"))
+        self.assertEqual(self.fault(OffsetMismatch, self.completing(5, key=key(b"other"), session="b")).offset, 0)
+
+    def test_empty_file_that_has_gone(self) -> None:
+        """An empty file that was deleted is stored again."""
+        for _ in range(2):
+            self.complete(0)
+            self.complete(0)
+            self.assertEqual(self.names(), [b"file.bin"])
+            os.unlink(self.root + b"/file.bin")
+
+    def test_repeated_after_take_over(self) -> None:
+        """Whoever has gone on with another's upload, and published it, may ask again how."""
+        self.append(b"hel", session="a")
+        self.world.clock.advance(1.1)
+        self.append(b"lo", offset=3, session="b")
+        first = self.complete(5, session="b")
+        self.assertEqual(self.complete(5, session="b"), first)
         self.boot()
-        self.assertEqual(self.complete(5), first)
-        self.assertEqual(self.names(), [b"moved.bin"])
-        self.assertEqual(self.offset(), 0)
-        self.assertEqual(self.fault(OffsetMismatch, self.completing(6)).offset, 0)
+        self.assertEqual(self.complete(5, session="b"), first)
+        self.assertEqual(self.names(), [b"file.bin"])
+
+    def test_mark_after_take_over(self) -> None:
+        """What was on the disk before another client came still counts as that."""
+        self.append(b"hel", session="a")
+        self.world.clock.advance(1.1)
+        self.append(b"", offset=3, session="b")
+        self.boot(boot_id="another")
+        self.assertEqual(self.offset(), 3)
 
     def test_repeat_is_forgotten_after_a_day(self) -> None:
         """The same answer is given for 24 hours, not longer."""

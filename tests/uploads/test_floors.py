@@ -74,11 +74,12 @@ class FloorTests(EngineCase):
         self.assertEqual(self.content(b"other/file.bin"), b"hello world")
 
     def test_cut_off_while_publishing(self) -> None:
-        """What a crash cut off after the rename is understood by what happened, whoever asks afterwards."""
+        """What a crash cut off after the rename is understood by what happened; only who may see it is told."""
         self.append(b"hello", key=WIDE)
         ledger, done = self.world.ledger, self.complete(5, key=WIDE)
         row = ledger.find(WIDE)
         ledger.intend(row.id, final=b"file.bin", digest=done.digest, offset=5)
         self.boot()
-        self.assertEqual(self.complete(5, key=NARROW).digest, done.digest)
+        self.fault(NoParent, self.completing(5, key=NARROW))
+        self.assertEqual(self.complete(5, key=WIDE).digest, done.digest)
         self.assertEqual(os.listdir(self.root + b"/other"), [b"file.bin"])
