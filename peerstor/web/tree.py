@@ -22,6 +22,7 @@ from peerstor.web.links import Links
 from peerstor.web.listing import Listings
 from peerstor.web.namesagain import NamesAgain
 from peerstor.web.negotiation import wanted_type
+from peerstor.web.outliving import outliving
 from peerstor.web.putting import Putting
 from peerstor.web.rangesagain import RangesAgain
 from peerstor.web.redirects import redirect
@@ -130,12 +131,14 @@ class TreeFace:
     @routes.on("/", "DELETE", needs=Right.CHANGE, at=path_of)
     async def delete(self, request: StreamingRequest, admission: Admission) -> bytes:
         """Move a file or folder to the trash."""
-        path = admission.path
-        await self._disk.run(
-            self._publisher.delete, path, by=admission.principal.name, check=conditions(request.requestHeaders)
-        )
-        for listener in self._listeners:
-            listener.removed(path.joined, admission.principal.name, request.remote)
+        path, by = admission.path, admission.principal.name
+
+        def told(_: str) -> None:
+            for listener in self._listeners:
+                listener.removed(path.joined, by, request.remote)
+
+        check = conditions(request.requestHeaders)
+        await outliving(self._disk.run(self._publisher.delete, path, by=by, check=check), told=told)
         request.setResponseCode(204)
         return b""
 

@@ -365,3 +365,20 @@ class LeavingTests(ActsCase):
         self.outcome("/api/move?from=/a&to=/b")
         self.assertEqual(self.names(), [b"b"])
         self.assertEqual([one["event"] for one in self.house.audit.noted], ["move"])
+
+    def test_delete(self) -> None:
+        """So is what has been deleted, by either way."""
+        for method, target in (("POST", "/api/delete?path=/x"), ("DELETE", "/x")):
+            self.house.put_file("x")
+            held = HeldThreads()
+            for face in (self.house.root._own[b"/api/copy"]._face, self.house.root._tree._face):
+                self.patch(face, "_disk", held)
+            channel, _ = self.house.connect()
+            channel.dataReceived(
+                f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            channel.connectionLost(Failure(ConnectionError()))
+            held.release_all()
+            self.assertEqual(self.names(), [])
+            noted, self.house.audit.noted = self.house.audit.noted, []
+            self.assertEqual([(one["event"], one["path"]) for one in noted], [("delete", b"/x")])

@@ -59,11 +59,14 @@ class ShareChunksFace:
     async def complete(self, request: StreamingRequest, admission: Admission, share: str) -> bytes:
         """Publish what has arrived."""
         visit, key = visit_of(request), _key(request, admission)
-        sender, note = (_words(request, name) for name in (b"sender", b"note"))
-        done = await self._calls.complete(request, key, blind=True, may_replace=False)
-        if done.stat is not None:  # not told again
-            files = [(key.name.decode("utf-8", "replace"), done.size)]
-            await self._uploads.deliver(request, visit.share, admission.path.parent, files, sender, note)
+        done = await self._uploads.complete(
+            request,
+            visit.share,
+            admission.path,
+            complete=lambda: self._calls.complete(request, key, blind=True, may_replace=False),
+            sender=_words(request, b"sender"),
+            note=_words(request, b"note"),
+        )
         # There is nothing to be seen at its address.
         return answer(request, {**completed(admission.path, done, visit.links), "href": None})
 

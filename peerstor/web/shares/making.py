@@ -13,12 +13,13 @@ from peerstor.http.request import StreamingRequest
 from peerstor.interfaces import IAudit, IThreads
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Sandbox
+from peerstor.uploads.tasks import detached
 from peerstor.web.guard import Admission, Guard
 from peerstor.web.shares.fields import CHANGEABLE, Wish
 
 
 class Sharing:
-    """Does what somebody asks for, as far as they may."""
+    """Does what somebody asks for, as far as they may, and notes it, also for a client that leaves meanwhile."""
 
     def __init__(
         self,
@@ -90,8 +91,12 @@ class Sharing:
             max_bytes=wish.max_bytes,
             note=wish.note,
         )
-        await self._shares.add(share)
-        self._note("share", request, principal, share)
+
+        async def add() -> None:
+            await self._shares.add(share)
+            self._note("share", request, principal, share)
+
+        await detached(add())
         return share
 
     async def change(self, request: StreamingRequest, admission: Admission, share: Share, wish: Wish) -> Share:
@@ -104,15 +109,19 @@ class Sharing:
         changes: dict[str, Any] = {name: getattr(wish, name) for name in CHANGEABLE if name in wish.given}
         if changes.get("password") is not None:
             changes["password"] = await self._passwords.hash(changes["password"])
-        if changes:
+
+        async def change() -> None:
             await self._shares.change(share.id, changes)
             self._note("share_changed", request, admission.principal, share, fields=sorted(changes))
+
+        if changes:
+            await detached(change())
         return self.one(admission.principal, share.id)
 
     async def revoke(self, request: StreamingRequest, admission: Admission, share: Share) -> None:
         """End a share, and what runs by it."""
         self._note("share_revoked", request, admission.principal, share)
-        await self._shares.revoke(share.id)
+        await detached(self._shares.revoke(share.id))
 
     def _sees(self, principal: Principal, share: Share) -> bool:
         return share.maker == self._makers.of(principal) or principal.may(Right.ADMIN, share.parts)

@@ -68,7 +68,7 @@ class ShareUploads:
             source, length = IByteSource(request.body), request.body.length
             done = await self._receive(share, target, source, length, request.remote, digests)
             files = [(target.name.decode("utf-8", "replace"), done.size)]
-            await self.deliver(request, share, target.parent, files, sender, note)
+            await self._deliver(request, share, target.parent, files, sender, note)
 
         # A client that leaves with its last byte sent cancels us, and the file is stored all the same.
         await detached(put())
@@ -99,6 +99,30 @@ class ShareUploads:
         :raise QuotaExceeded, TooLarge: as `Allowance.reserve`; and whatever `append` raises.
         """
         return await detached(self._append(share, source, length, append))
+
+    async def complete(
+        self,
+        request: StreamingRequest,
+        share: Share,
+        target: TreePath,
+        *,
+        complete: Callable[[], Awaitable[Completed]],
+        sender: str,
+        note: str,
+    ) -> Completed:
+        """Publish a resumable upload; word of it is kept once, also for a client that leaves meanwhile.
+
+        :param complete: does the first, and may raise whatever `Engine.complete` raises.
+        """
+
+        async def publish() -> Completed:
+            done = await complete()
+            if done.stat is not None:  # it wasn't before
+                files = [(target.name.decode("utf-8", "replace"), done.size)]
+                await self._deliver(request, share, target.parent, files, sender, note)
+            return done
+
+        return await detached(publish())
 
     async def give_back(self, share: Share, abandon: Callable[[], Awaitable[int | None]]) -> bool:
         """Abandon a resumable upload, and let its bytes be sent again.
@@ -156,7 +180,7 @@ class ShareUploads:
             if stored:
                 fields = {name: value.decode("utf-8", "replace") for name, value in form.fields}
                 sender, note = fields.get("sender", ""), fields.get("note", "")
-                await self.deliver(request, share, folder, stored, sender, note)
+                await self._deliver(request, share, folder, stored, sender, note)
         return form
 
     async def _append(
@@ -174,7 +198,7 @@ class ShareUploads:
         finally:
             await self._allowance.settle(reservation)
 
-    async def deliver(
+    async def _deliver(
         self,
         request: StreamingRequest,
         share: Share,

@@ -1,10 +1,14 @@
 """The API of share links."""
 
+import json
 import math
 from typing import Any
 
+from twisted.python.failure import Failure
+
 from peerstor.access.rights import EVERY, Right
 from peerstor.access.shares import tables
+from tests.fakes import HeldThreads
 from tests.web.house import House
 from tests.web.shares.scaffold import OWNER, SECRET, SharingCase
 
@@ -282,3 +286,33 @@ class Changing(SharingCase):
         self.house.wall += 1
         self.house.clock.advance(1)
         self.assertTrue(wire.aborted)
+
+
+class Leaving(SharingCase):
+    """A client that leaves before the answer."""
+
+    def leave(self, method: str, target: str, **body: Any) -> list[str]:
+        """Ask, leave while the database is written, and give the events that are noted."""
+        held = HeldThreads()
+        restore = self.patch(self.house.share_links.shares, "_threads", held)
+        channel, _ = self.house.connect()
+        content = json.dumps(body)
+        channel.dataReceived(
+            f"{method} /api/shares{target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {SECRET}\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode()
+        )
+        channel.connectionLost(Failure(ConnectionError()))
+        held.release_all()
+        restore.restore()
+        noted, self.house.audit.noted = self.house.audit.noted, []
+        return [one["event"] for one in noted]
+
+    def test_noted(self) -> None:
+        """What has been done is noted, and known."""
+        self.assertEqual(self.leave("POST", "", path="/shared"), ["share"])
+        [share] = self.api("GET").json["shares"]
+        self.assertEqual(self.leave("PATCH", f"/{share['id']}", note="n"), ["share_changed"])
+        self.assertEqual(self.api("GET", f"/{share['id']}").json["note"], "n")
+        self.assertEqual(self.leave("DELETE", f"/{share['id']}"), ["share_revoked"])
+        self.assertEqual(self.api("GET").json["shares"], [])
+        self.assertEqual(self.house.share_links.shares._ended, set())

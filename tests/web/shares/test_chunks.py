@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from twisted.python.failure import Failure
 
+from tests.fakes import HeldThreads
 from tests.web.house import Answer
 from tests.web.shares.scaffold import HTML, OWNER, SharingCase
 
@@ -152,3 +153,18 @@ class Limited(Resuming):
             self.house.clock.advance(0.1)
         self.assertEqual((self.house.content("shared/f"), self.told()["bytes"]), (b"1234567890", 10))
         self.assertEqual(len(self.told()["deliveries"]), 1)
+
+    def test_gone_while_it_is_published(self) -> None:
+        """Whoever leaves after asking for the end is the sender all the same, and once."""
+        self.call("chunk", "name=f&offset=0", b"123")
+        held = HeldThreads()
+        restore = self.patch(self.house.engine._disk, "_threads", held)
+        channel, _ = self.house.connect()
+        head = f"POST {self.address}/upload/complete?name=f&size=3&sender=Ann HTTP/1.1\r\nHost: localhost\r\n"
+        channel.dataReceived(f"{head}User-Agent: ann\r\nContent-Length: 0\r\n\r\n".encode())
+        channel.connectionLost(Failure(ConnectionError()))
+        held.release_all()
+        restore.restore()
+        self.assertEqual(self.call("complete", "name=f&size=3&sender=Ann").status, 200)
+        self.assertEqual([one["sender"] for one in self.told()["deliveries"]], ["Ann"])
+        self.assertIn("delivery", [one["event"] for one in self.house.audit.noted])
