@@ -125,13 +125,13 @@ class AnsweringChannel(StrictChannel):
             return  # the last: it was decided on under rules that have changed since
         if asked is not None and request.names is not None:
             repeats.names.keep(asked, self._place, request, headers)
-        if raw is None:
-            return
+        if raw is None or not request.bodiless:
+            return  # the last: the body of the next one like it would be read as a request
         if request.ranges is not None and code == b"206":
             repeats.ranges.keep(raw, self._place, request, headers)
         if request.source is None:
             return
-        if request.bodiless and code in (b"200", b"304") and not headers.hasHeader(b"set-cookie"):
+        if code in (b"200", b"304") and not headers.hasHeader(b"set-cookie"):
             status = b" ".join((version, code, reason))
             answer = Answer(request, request.source, status, headers.getAllRawHeaders())
             repeats.keep(raw, self._place, answer)

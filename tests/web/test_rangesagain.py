@@ -73,6 +73,25 @@ class GivenTests(RangesCase):
 class NotGivenTests(RangesCase):
     """What the ordinary way has to answer, each time."""
 
+    def test_body_that_follows(self) -> None:
+        """What is the body of a request is never read as a request, though only its head comes first."""
+        house = self.build()
+        house.put_file("other", b"other")
+        body = b"GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for target, more in (
+            ("/big.bin", "Range: bytes=0-9\r\n"),
+            ("/other", ""),
+            ("/", "Accept: text/plain\r\n"),
+        ):
+            head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+            for _ in range(3):
+                channel, wire = house.connect()
+                channel.dataReceived(head.encode())
+                house.settle()
+                channel.dataReceived(body)
+                house.settle()
+                self.assertEqual(wire.value().count(b"HTTP/1.1 "), 1, wire.value())
+
     def test_numbers(self) -> None:
         """Ranges that aren't two numbers, in order and within the file."""
         house = self.build()
