@@ -181,12 +181,19 @@ class StreamingRequest(Request):
 
     def cut(self) -> None:
         """Break the connection off: an answer that was begun can't be finished truthfully."""
-        if not self._disconnected and not self.finished:
+        if not (self._disconnected or self.finished or self._refused):
             self.channel.abort()
 
     def refused(self, status: int) -> None:
-        """Take note that the connection answers in the handler's place, which must not answer any more."""
+        """Take note that the connection answers in the handler's place, which must not answer any more.
+
+        As with a lost connection, whoever produces the answer hears of it first, and then the handler.
+        """
         self._refused = status
+        producer: Any = self.producer
+        if producer is not None:
+            self.unregisterProducer()  # type: ignore[no-untyped-call]
+            producer.stopProducing()
         self.connectionLost(Failure(BodyCut()))
 
     def connectionLost(self, reason: Failure) -> None:
