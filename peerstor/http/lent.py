@@ -103,5 +103,10 @@ class Lent:
         if vars(transport).get("doWrite") is not self._writable:
             return  # whoever aborts a connection puts an own one there
         del transport.doWrite
-        if not (transport._tempDataLen or transport.dataBuffer or self.closing):
+        if transport._tempDataLen or transport.dataBuffer or self.closing:
+            return
+        if transport.producerPaused:
+            # The buffer was full for a moment, and only the ordinary way tells that it isn't any more.
+            transport.startWriting()
+        else:
             transport.stopWriting()

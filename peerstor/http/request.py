@@ -192,7 +192,7 @@ class StreamingRequest(Request):
         self._refused = status
         producer: Any = self.producer
         if producer is not None:
-            self.unregisterProducer()  # type: ignore[no-untyped-call]
+            self.unregisterProducer()
             producer.stopProducing()
         self.connectionLost(Failure(BodyCut()))
 

@@ -19,6 +19,7 @@ from peerstor.http.sender import send_spans
 from peerstor.http.spans import FileShrank, Span
 from peerstor.http.stepped import SteppedBlocks
 from peerstor.interfaces import IThreads
+from peerstor.tree.faults import fault_of
 from peerstor.tree.sandbox import Opened
 from peerstor.web.counts import WebCounts
 
@@ -112,17 +113,18 @@ class CodedFiles:
     ) -> None:
         if request.method == b"HEAD":
             return
-        gzip = Gzip(fd=opened.fd, length=opened.stat.st_size, copy=copy)
+        gzip = _gzip(opened, copy)
         with self._counts.transfer():
             await send(request, SteppedBlocks(gzip, threads=self._coders), clock=self._clock)
 
     async def _make(self, opened: Opened, origin: Origin, cache: Cache) -> None:
         """Have a result made, or wait for it if it is being made; whether it was, the cache knows."""
         turn: Deferred[None] = Deferred()
-        waiting = self._making.setdefault(origin.key, [])
-        waiting.append(turn)
-        if len(waiting) == 1:
-            gzip = Gzip(fd=opened.fd, length=opened.stat.st_size, copy=partial(cache.begin, origin))
+        if origin.key in self._making:
+            self._making[origin.key].append(turn)
+        else:
+            gzip = _gzip(opened, partial(cache.begin, origin))
+            self._making[origin.key] = [turn]
             self._coders.run(_make_all, gzip).addBoth(self._made, origin.key)
         await turn
 
@@ -132,6 +134,14 @@ class CodedFiles:
             _log.failure("A file could not be compressed", failure=outcome)
         for turn in self._making.pop(key):
             turn.callback(None)
+
+
+def _gzip(opened: Opened, copy: Callable[[], Draft | None] | None) -> Gzip:
+    """Begin to code a file. Raises Overloaded where the process has no descriptor left for it."""
+    try:
+        return Gzip(fd=opened.fd, length=opened.stat.st_size, copy=copy)
+    except OSError as error:
+        raise fault_of(error) from error
 
 
 def _make_all(gzip: Gzip) -> None:

@@ -1,5 +1,6 @@
 """Compressed answers, made and kept: the first, the next, and those of one moment."""
 
+import errno
 import gzip
 import os
 from typing import Any
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.cache.store import Cache
+from peerstor.errors import Overloaded
 from peerstor.http import coding
 from peerstor.tree.sandbox import Opened
 from peerstor.web.coded import MADE_FIRST, CodedFiles
@@ -263,6 +265,21 @@ class AtOnceTests(CacheCase):
         self.successResultOf(done)
         self.assertEqual(gzip.decompress(request.value()), text(100_000))
         other.close()
+
+    def test_no_descriptors(self) -> None:
+        """Where none is left that is said, and whoever asks later has it made."""
+        self.file("a", text(100_000))
+        self.file("large", text(MADE_FIRST + 1))
+        for name in ("a", "large"):
+            with mock.patch.object(coding.os, "dup", side_effect=OSError(errno.EMFILE, "too many")):
+                _, done, opened = self.ask(name)
+                self.failureResultOf(done, Overloaded)
+                opened.close()
+            request, done, opened = self.ask(name)
+            self.settle()
+            self.successResultOf(done)
+            self.assertTrue(gzip.decompress(request.value()).startswith(text(1000)))
+            opened.close()
 
     def test_it_can_not_be_kept(self) -> None:
         """Those who waited in vain are answered by compressing for each."""
