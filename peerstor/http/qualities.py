@@ -6,6 +6,12 @@ import re
 _POINTED = re.compile(r"(;[ \t]*q=[01])\.(?=[ \t]*(?:[,;]|$))", re.IGNORECASE)
 
 
+_BLANKS = re.compile(r"[ \t]{2,}")
+
+
 def readable(accepted: str) -> str:
-    """Write the value of `Accept` or of one of its kin so that each quality is read as what it says."""
-    return _POINTED.sub(r"\1", accepted)
+    """Write the value of `Accept` or of one of its kin so that each quality is read as what it says.
+
+    Of several blanks one is left, which says the same: werkzeug takes the square of their number to read them.
+    """
+    return _POINTED.sub(r"\1", _BLANKS.sub(" ", accepted))

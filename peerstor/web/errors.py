@@ -204,7 +204,7 @@ class Errors:
         request.setResponseCode(status)
         for name, value in headers.items():
             request.setHeader(name, value)
-        private = request.responseHeaders.getRawHeaders(b"cache-control") == [PRIVATE]
+        private = request.responseHeaders.getRawHeaders(b"cache-control", [b""])[0].startswith(b"private,")
         request.setHeader(b"cache-control", PRIVATE if private else b"no-cache")
         request.setHeader(b"content-security-policy", NOTHING)
         kind = "application/json"

@@ -28,6 +28,7 @@ from peerstor.web.shares.guard import UNSTORED
 from peerstor.web.shares.previews import is_preview
 from peerstor.web.shares.view import Visit, visit_of
 from peerstor.web.viewing.kinds import PLAYED, kind_of
+from peerstor.web.wanted import FORMS, HTML
 
 PAGE_OR_FILE = ("application/octet-stream", "text/html")
 
@@ -84,12 +85,12 @@ class ShareReading:
         return await self._listing(request, visit, admission)
 
     async def _listing(self, request: StreamingRequest, visit: Visit, admission: Admission) -> bytes:
-        note = visit.share.note if admission.path.parts == visit.share.parts else ""
-        body = await self._listings.answer(request, admission, visit.links, note=note)
+        # All of the head is settled now: where the folder takes long, it is sent before the folder is read.
         request.setHeader(b"cache-control", UNSTORED)
-        if (request.responseHeaders.getRawHeaders(b"content-type") or [b""])[0].startswith(b"text/html"):
+        if wanted_type(request.requestHeaders, FORMS) == HTML:
             give_ticket(request, visit, self._tickets)
-        return body
+        note = visit.share.note if admission.path.parts == visit.share.parts else ""
+        return await self._listings.answer(request, admission, visit.links, note=note)
 
     async def _file(
         self, request: StreamingRequest, visit: Visit, admission: Admission, reading: Reading

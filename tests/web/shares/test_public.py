@@ -1,10 +1,15 @@
 """Read shares: what whoever has the link gets, and that it is nothing else."""
 
 import os
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from peerstor.access.rights import EVERY, Right
+from peerstor.web.beginning import PATIENCE
+from peerstor.web.listed import Listed
+from peerstor.web.listing import Listings
 from tests.web.shares.scaffold import CANARY, HTML, OWNER, SharingCase
 
 JSON = {"Accept": "application/json"}
@@ -242,6 +247,27 @@ class Headers(SharingCase):
         file = self.get(self.share() + "/a.txt")
         self.assertEqual(file.headers["cache-control"], "private, no-cache")
         self.assertEqual(file.headers["x-robots-tag"], "noindex, nofollow")
+
+    def test_folder_that_takes_long(self) -> None:
+        """Where the beginning of a page is sent before its folder is read, that has all of the head."""
+        address, gate, listed = self.share(), Deferred[None](), Listings._listed
+
+        async def slowly(*arguments: Any) -> Listed:
+            await gate
+            return await listed(*arguments)
+
+        self.patch(Listings, "_listed", slowly)
+        channel, wire = self.house.connect()
+        channel.dataReceived(
+            f"GET {address}/ HTTP/1.1\r\nHost: localhost\r\nAccept: {HTML['Accept']}\r\n\r\n".encode()
+        )
+        self.house.clock.advance(PATIENCE)
+        head = wire.value().lower()
+        self.assertIn(b"\r\ncache-control: private, no-store\r\n", head)
+        self.assertIn(b"\r\nset-cookie: ", head)
+        gate.callback(None)
+        self.house.settle()
+        self.assertIn(b"a.txt", wire.value())
 
     def test_ticket(self) -> None:
         """A page gives a cookie for the share alone, which no script and no other site gets at."""
