@@ -295,7 +295,7 @@ def build(
     audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
     following = Following(sandbox=sandbox, threads=reads, clock=reactor, wall=time.time)
     listeners = (ChangeLog(), AuditedChanges(audit_log), following)
-    trash = Trash(private=private, sandbox=sandbox)
+    trash = Trash(private=private, sandbox=sandbox, fsync=settings.fsync)
     turns = Turns()
     publisher = Publisher(sandbox=sandbox, trash=trash, fsync=settings.fsync, turns=turns)
     operations = Operations.of(sandbox=sandbox, private=private, trash=trash, turns=turns, fsync=settings.fsync)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 
 from attrs import frozen
@@ -40,6 +40,16 @@ def remove(dir_fd: int, name: str, pace: Pace) -> bool:
     except OSError:
         return False
     return True
+
+
+def remove_named(dir_fd: int, names: Collection[str], pace: Pace) -> bool:
+    """Remove whatever has one of some names, however deep in an open folder; tell whether nothing of it is left.
+
+    What lies in a folder that can't be read isn't found.
+    """
+    found = os.stat(".", dir_fd=dir_fd)
+    gone = [remove(one.dir_fd, one.name, pace) for one in _walk(dir_fd, ".", found, pace) if one.name in names]
+    return all(gone)
 
 
 @frozen
@@ -103,6 +113,6 @@ def _entered(one: _One, pace: Pace) -> _Level | None:
 
 def _next(level: _Level) -> _One | None:
     for name in level.names:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it is gone; or, in a folder that may be read but not entered, can't be looked at
             return _One(level.fd, name, os.stat(name, dir_fd=level.fd, follow_symlinks=False))
     return None

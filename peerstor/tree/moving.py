@@ -18,7 +18,7 @@ from peerstor.tree.renameat2 import rename_new
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.staging import Stage
 from peerstor.tree.syncing import sync_folder
-from peerstor.tree.trash import Trash
+from peerstor.tree.trash import Kept, Trash
 from peerstor.tree.turns import Turns
 
 
@@ -124,16 +124,17 @@ class Mover:
                         raise PreconditionFailed()
                     name, replaced = self._take(there, built, found, there, wanted)
                     self._sync(there)
-                    self._trash_original(here, wanted, there, name, None if replaced else built)
+                    kept = self._trash_original(here, wanted, there, name, None if replaced else built)
+                self._trash.settle(kept)
                 self._sync(here)
             return _moved(wanted, found, name, replaced)
 
     def _trash_original(
         self, here: Opened, wanted: Wanted, there: Opened, name: bytes, back: bytes | None
-    ) -> None:
+    ) -> Kept:
         source = wanted.source
         try:
-            self._trash.move(here.fd, source.name, source, wanted.by, (*here.real, source.name))
+            return self._trash.move(here.fd, source.name, source, wanted.by, (*here.real, source.name))
         except OSError:
             if back is not None:  # it wasn't moved, so it is in one place again
                 with suppress(OSError):

@@ -10,6 +10,7 @@ from attrs import frozen
 from peerstor.tree.faults import UNLINKABLE
 from peerstor.tree.paths import numbered
 from peerstor.tree.sandbox import Opened
+from peerstor.tree.syncing import sync_data
 
 _BLOCK = 1 << 20
 
@@ -87,14 +88,19 @@ def link_nameless(fd: int, name: bytes, dir_fd: int) -> None:
     os.link(b"/proc/self/fd/%d" % fd, name, dst_dir_fd=dir_fd, follow_symlinks=True)
 
 
-def copy_near(part: Part, folder: Opened) -> Part:
-    """Copy the part into the folder under a private name, synced; its descriptor is the caller's to close."""
+def copy_near(part: Part, folder: Opened, *, fsync: bool) -> Part:
+    """Copy the part into the folder under a private name; its descriptor is the caller's to close.
+
+    :param fsync: whether its bytes are to be on the disk then.
+    """
     name = near_name(part.name)
     drop_copy(part, folder)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, stat.S_IMODE(os.fstat(part.fd).st_mode) & 0o777, dir_fd=folder.fd)
     try:
         copy_bytes(part.fd, fd)
+        if fsync:
+            sync_data(fd)
     except BaseException:
         os.close(fd)
         os.unlink(name, dir_fd=folder.fd)
@@ -133,7 +139,7 @@ def _same_bytes(one: int, other: int, size: int) -> bool:
 
 
 def copy_bytes(source_fd: int, target_fd: int) -> None:
-    """Copy a whole file and sync the copy. Blocks.
+    """Copy a whole file. Blocks.
 
     :raise OSError: what reading or writing says.
     """
@@ -144,4 +150,3 @@ def copy_bytes(source_fd: int, target_fd: int) -> None:
             written = os.pwrite(target_fd, rest, position)
             position += written
             rest = rest[written:]
-    os.fsync(target_fd)

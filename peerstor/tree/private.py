@@ -11,6 +11,7 @@ from typing import Self
 from attrs import define, field
 
 from peerstor.errors import StartupError, StorageUnavailable
+from peerstor.tree.syncing import sync_folder
 
 NAME = b".peerstor"
 
@@ -59,7 +60,12 @@ class PrivateFolder:
         try:
             _open_all(root_fd, opened)
             fd, parts_fd, trash_fd, lock_fd, *cache = opened
-            instance_id = _read_instance(fd) or _make_instance(fd)
+            instance_id = _read_instance(fd)
+            if instance_id is None:
+                instance_id = _make_instance(fd)
+                # What is brought to the disk in it later must not lie in a folder that isn't there.
+                sync_folder(fd)
+                sync_folder(root_fd)
         except OSError as error:
             for fd in opened:
                 os.close(fd)

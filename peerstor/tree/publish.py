@@ -265,6 +265,7 @@ class Publisher:
                 _check_kind(found, path, either=either)
                 (check or _nothing)(found)
                 kept = self._move_to_trash(folder, path, by)
+            self._trash.settle(kept)
             self._sync_folder(folder)
         return kept.id
 
@@ -285,7 +286,7 @@ class Publisher:
     def _publish_copy(self, part: Part, folder: Opened, order: Order) -> Published:
         """Publish a copy of the part, made beside the target, since no rename leads from here to there."""
         order.copying()
-        near = copy_near(part, folder)
+        near = copy_near(part, folder, fsync=self._fsync)
         try:
             published = self._publish(near, folder, order)
         except BaseException:

@@ -16,16 +16,16 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from attrs import field, frozen
 
 from peerstor.errors import Fault, NotFound
-from peerstor.tree.contents import remove, usage
+from peerstor.tree.contents import remove, remove_named, usage
 from peerstor.tree.faults import UNLINKABLE, fault_of
-from peerstor.tree.notes import note_of, read_note
+from peerstor.tree.notes import Note, note_of, read_note
 from peerstor.tree.occasion import Occasion
 from peerstor.tree.pace import Pace
 from peerstor.tree.paths import TreePath
@@ -33,6 +33,7 @@ from peerstor.tree.placing import copy_bytes
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.scanning import scanned
+from peerstor.tree.syncing import sync_data, sync_folder
 
 KEEP_SECONDS = 30 * 24 * 3600.0
 KEEP_FRACTION = 0.10
@@ -89,6 +90,7 @@ class Trash:
         *,
         private: PrivateFolder,
         sandbox: Sandbox,
+        fsync: bool,
         clock: Callable[[], float] = time.time,
         keep_seconds: float = KEEP_SECONDS,
         keep_fraction: float = KEEP_FRACTION,
@@ -96,11 +98,13 @@ class Trash:
         """Keep things in `private`.
 
         :param sandbox: finds the folders of what had to stay beside its place.
+        :param fsync: whether something is on the disk as kept before its name goes.
         :param clock: seconds since the epoch.
         :param keep_fraction: of the size of a whole disk, 0 to 1.
         """
         self._private = private
         self._sandbox = sandbox
+        self._fsync = fsync
         self._clock = clock
         self._keep_seconds = keep_seconds
         self._keep_fraction = keep_fraction
@@ -128,7 +132,7 @@ class Trash:
         """Keep a file that is about to be replaced, without taking it away from its place.
 
         It gets a second name in the trash (a hard link); on another file system, beside its place; where the
-        file system has no links, it is copied.
+        file system has no links, it is copied. All of that is durable, so that the name may go to another file.
 
         :param folder_fd: the folder that it lies in.
         :param original: where it lies, for the note.
@@ -138,13 +142,25 @@ class Trash:
         """
         with self._place(folder_fd, name, original, by, real) as (kept, fd):
             try:
-                os.link(name, name, src_dir_fd=folder_fd, dst_dir_fd=fd, follow_symlinks=False)
-            except OSError as error:
-                if error.errno not in UNLINKABLE:
-                    raise
-                if not _link_beside(folder_fd, name, kept):
-                    _copy(folder_fd, name, fd)
+                holder = self._add_name(folder_fd, name, kept, fd)
+                self._sync_kept(kept, holder)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(kept.beside, dir_fd=folder_fd)
+                raise
         return kept
+
+    def _add_name(self, folder_fd: int, name: bytes, kept: Kept, fd: int) -> int:
+        """Give a file its second name, or make a copy; tell in which folder that lies."""
+        try:
+            os.link(name, name, src_dir_fd=folder_fd, dst_dir_fd=fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in UNLINKABLE:
+                raise
+            if _link_beside(folder_fd, name, kept):
+                return folder_fd
+            _copy(folder_fd, name, fd, fsync=self._fsync)
+        return fd
 
     def move(
         self,
@@ -156,11 +172,13 @@ class Trash:
     ) -> Kept:
         """Take a file or folder away from its place into the trash (parameters as in `keep_file`).
 
-        What lies on another file system is renamed beside its place, to a private name.
+        What lies on another file system is renamed beside its place, to a private name. The note is durable
+        before; that it is gone from its place isn't yet: see `settle`.
 
         :raise OSError: it could not be moved and still is where it was.
         """
         with self._place(folder_fd, name, original, by, real) as (kept, fd):
+            self._sync_kept(kept)
             try:
                 os.rename(name, name, src_dir_fd=folder_fd, dst_dir_fd=fd)
             except OSError as error:
@@ -168,6 +186,32 @@ class Trash:
                     raise
                 os.rename(name, kept.beside, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
         return kept
+
+    def settle(self, kept: Kept) -> None:
+        """Bring the new name of what was moved here to the disk, to do before the folder that it left is synced.
+
+        Of what stayed beside its place, that folder has the new name too, so there is nothing to do.
+
+        :raise OSError: it may not be there after a power cut.
+        """
+        if self._fsync:
+            with contextlib.suppress(FileNotFoundError), self._own_folder(kept) as fd:
+                sync_folder(fd)
+
+    def _sync_kept(self, kept: Kept, *folders: int) -> None:
+        """Bring the note, and the names in some folders and in the trash, to the disk.
+
+        Only after all of it was written: a journal that goes to the disk for the first takes the others along.
+        """
+        if self._fsync:
+            trash_fd = self._private.trash_fd
+            note_fd = os.open(kept.note, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=trash_fd)
+            try:
+                sync_data(note_fd)
+            finally:
+                os.close(note_fd)
+            for fd in (*folders, trash_fd):
+                sync_folder(fd)
 
     def discard(self, kept: Kept, folder_fd: int) -> None:
         """Drop something again at once, since its replacement came to nothing.
@@ -209,7 +253,36 @@ class Trash:
         rest = [self._weigh(kept, pace) for kept in everything if kept.when >= oldest_allowed]
         too_much, room = self._too_much(rest)
         self._occasion.settle(room)
-        return sum(self._drop(kept, pace) for kept in (*old, *too_much))
+        going = (*old, *too_much)
+        hidden = self._drop_strays(going, pace)
+        return sum(self._drop(kept, pace) for kept in going if kept not in hidden)
+
+    def _drop_strays(self, going: Sequence[Kept], pace: Pace) -> frozenset[Kept]:
+        """Remove what lies beside a place that no note tells, wherever that is; a power cut may have cut the note.
+
+        :return: those of which something may still be there.
+        """
+        strays = frozenset(kept for kept in going if self._is_stray(kept))
+        if not strays:
+            return strays
+        names = frozenset(os.fsdecode(kept.beside) for kept in strays)
+        try:
+            with self._sandbox.folder(TreePath((), slash=True)) as root:
+                return frozenset() if remove_named(root.fd, names, pace) else strays
+        except (Fault, OSError):
+            return strays
+
+    def _is_stray(self, kept: Kept) -> bool:
+        """Tell whether a thing is neither in its own folder nor where a note says."""
+        try:
+            if self._note_of(kept) is not None:
+                return False
+            with self._own_folder(kept) as fd, scanned(fd) as entries:
+                return next(entries, None) is None
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
 
     def _too_much(self, weighed: list[_Weighed]) -> tuple[list[Kept], int]:
         """The oldest of each disk, until its rest fits; all but the very newest may be among them.
@@ -267,11 +340,14 @@ class Trash:
 
         :raise NotFound: there is no such folder any more, or no note that says which.
         """
-        trash_fd = self._private.trash_fd
-        note = read_note(trash_fd, kept.note) or read_note(trash_fd, kept.doomed)
+        note = self._note_of(kept)
         if note is None:
             raise NotFound()
         return self._sandbox.folder(note.path.parent)
+
+    def _note_of(self, kept: Kept) -> Note | None:
+        trash_fd = self._private.trash_fd
+        return read_note(trash_fd, kept.note) or read_note(trash_fd, kept.doomed)
 
     @contextlib.contextmanager
     def claimed(self, kept: Kept) -> Iterator[None]:
@@ -341,22 +417,29 @@ class Trash:
         self._unfinished.add(kept.id)
         try:
             found = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+            weight = self._weight(found)
             self._write_note(kept, note_of(found, original, real, kept.when, by))
             os.mkdir(kept.id, 0o700, dir_fd=trash_fd)
-            fd = os.open(kept.id, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=trash_fd)
-            try:
+            with self._own_folder(kept) as fd:
                 yield kept, fd
-            finally:
-                os.close(fd)
+            # Nothing below may fail: what was moved here lies here, and would go with the rest of the attempt.
             # Empty when the thing stayed beside its place; then the note alone stands for it.
             with contextlib.suppress(OSError):
                 os.rmdir(kept.id, dir_fd=trash_fd)
-            self._occasion.add(self._weight(found))
+            self._occasion.add(weight)
         except BaseException:
             self._remove_own(kept, Pace())
             raise
         finally:
             self._unfinished.discard(kept.id)
+
+    @contextlib.contextmanager
+    def _own_folder(self, kept: Kept) -> Iterator[int]:
+        fd = os.open(kept.id, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._private.trash_fd)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def _weight(self, found: os.stat_result) -> float:
         """Bytes that something adds, without looking below; infinity where only a sweep can tell."""
@@ -397,7 +480,7 @@ def _link_beside(folder_fd: int, name: bytes, kept: Kept) -> bool:
     return True
 
 
-def _copy(folder_fd: int, name: bytes, trash_fd: int) -> None:
+def _copy(folder_fd: int, name: bytes, trash_fd: int, *, fsync: bool) -> None:
     """Copy a file or link into the trash; of a FIFO or its like there is nothing to keep."""
     found = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
     if stat.S_ISLNK(found.st_mode):
@@ -405,16 +488,18 @@ def _copy(folder_fd: int, name: bytes, trash_fd: int) -> None:
     elif stat.S_ISREG(found.st_mode):
         source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
         try:
-            _copy_file(source, found, name, trash_fd)
+            _copy_file(source, found, name, trash_fd, fsync=fsync)
         finally:
             os.close(source)
 
 
-def _copy_file(source: int, found: os.stat_result, name: bytes, trash_fd: int) -> None:
+def _copy_file(source: int, found: os.stat_result, name: bytes, trash_fd: int, *, fsync: bool) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     target = os.open(name, flags, stat.S_IMODE(found.st_mode) & 0o777, dir_fd=trash_fd)
     try:
         copy_bytes(source, target)
         os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+        if fsync:
+            os.fsync(target)  # its times too
     finally:
         os.close(target)

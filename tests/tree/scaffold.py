@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.tree.paths import TreePath
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Sandbox
+
+_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{16}")
 
 
 class StorageCase(SynchronousTestCase):
@@ -81,6 +84,27 @@ class StorageCase(SynchronousTestCase):
             return real(*args, **rest)
 
         self.patch(os, name, call)
+
+    def note_steps(self, *names: str) -> list[str]:
+        """Note each call of these functions of `os` with what it is made for: a folder's or file's own name.
+
+        Ids of the trash are noted as `ID`.
+        """
+        steps: list[str] = []
+
+        def noted(function: str, real: Any) -> Any:
+            def call(*args: Any, **rest: Any) -> Any:
+                about = args[1] if len(args) > 1 else args[0]
+                if isinstance(about, int):
+                    about = os.path.basename(os.readlink(f"/proc/self/fd/{about}"))
+                steps.append(_ID.sub("ID", f"{function} {os.fsdecode(about)}"))
+                return real(*args, **rest)
+
+            return call
+
+        for function in names:
+            self.patch(os, function, noted(function, getattr(os, function)))
+        return steps
 
     def patch_os(self, name: str, replacement: Any) -> Any:
         """Exchange a function of `os` for the rest of the test; return the real one."""

@@ -28,7 +28,7 @@ class Life:
         self.private = PrivateFolder.open(root_fd, storage=root)
         os.close(root_fd)
         self.sandbox = Sandbox(root, private=self.private)
-        self.trash = Trash(private=self.private, sandbox=self.sandbox)
+        self.trash = Trash(private=self.private, sandbox=self.sandbox, fsync=True)
         self.publisher = Publisher(sandbox=self.sandbox, trash=self.trash, fsync=True)
 
     def part(self) -> Part | None:
@@ -294,7 +294,7 @@ class SweepCrashTests(CrashCase):
             Life(self.root).publisher.delete(path("/folder/"), by="ann")
 
         def sweep(life: Life) -> None:
-            Trash(private=life.private, sandbox=life.sandbox, keep_seconds=-60).sweep()
+            Trash(private=life.private, sandbox=life.sandbox, fsync=True, keep_seconds=-60).sweep()
 
         def judge() -> None:
             sweep(Life(self.root))

@@ -20,7 +20,7 @@ from tests.tree.test_crashes import CrashCase, Life
 
 def operations_of(life: Any) -> Operations:
     """Make the services of a storage (`private`, `sandbox`)."""
-    trash = Trash(private=life.private, sandbox=life.sandbox)
+    trash = Trash(private=life.private, sandbox=life.sandbox, fsync=True)
     return Operations.of(sandbox=life.sandbox, private=life.private, trash=trash, turns=Turns(), fsync=True)
 
 

@@ -22,7 +22,7 @@ from tests.tree.test_crashes import CrashCase, Life
 def mover_of(life: Any) -> Mover:
     """Make a mover for a storage (`private`, `sandbox`)."""
     sandbox: Sandbox = life.sandbox
-    trash = Trash(private=life.private, sandbox=sandbox)
+    trash = Trash(private=life.private, sandbox=sandbox, fsync=True)
     stage = Stage(private=life.private, sandbox=sandbox, fsync=True)
     return Mover(sandbox=sandbox, trash=trash, turns=Turns(), stage=stage, fsync=True)
 
@@ -112,6 +112,13 @@ class CarryTests(StorageCase):
         self.assertFalse(os.path.exists(place))
         self.assertEqual(len(os.listdir(self.at(b".peerstor/trash"))), 2)
         self.assertEqual(self.left(), [])
+
+    def test_order_of_steps(self) -> None:
+        """The copy is on the disk before the original goes, and that the trash has it before its folder hasn't."""
+        self.write(b"here/x", b"hello")
+        steps = self.note_steps("fsync", "rename")
+        moved(self, wanted("/here/x", "/m/x"))
+        self.assertEqual(steps[-5:], ["fsync m", "fsync trash", "rename x", "fsync ID", "fsync here"])
 
     def test_folder(self) -> None:
         """A folder arrives with its files, folders and links."""

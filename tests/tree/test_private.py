@@ -29,6 +29,16 @@ class OpenTests(StorageCase):
         self.assertEqual(inode(self.private.fd), self.private.identity)
         self.assertEqual(len(self.private.identities), 4)
 
+    def test_durable(self) -> None:
+        """A new one, with what is in it, is on the disk before anything is put into it; it costs that once."""
+        os.mkdir(self.at(b"other"))
+        fd = os.open(self.at(b"other"), os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        steps = self.note_steps("fsync")
+        for _ in range(2):
+            PrivateFolder.open(fd, storage=self.at(b"other")).close()
+        self.assertEqual(steps[1:], ["fsync .peerstor", "fsync other"])
+
     def test_rights_are_mended(self) -> None:
         """A private folder that others could look into is closed to them."""
         os.chmod(self.at(b".peerstor"), 0o755)

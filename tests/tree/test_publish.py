@@ -34,7 +34,7 @@ class PublishCase(StorageCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.trash = Trash(private=self.private, sandbox=self.sandbox)
+        self.trash = Trash(private=self.private, sandbox=self.sandbox, fsync=self.fsync)
         self.publisher = Publisher(sandbox=self.sandbox, trash=self.trash, fsync=self.fsync)
         self.count = 0
 
@@ -155,13 +155,24 @@ class NewNameTests(PublishCase):
         )
         self.assertEqual(steps, ["fdatasync", "check None", "intent file", "link", "fsync", "unlink"])
 
+    def test_nothing_more_than_that(self) -> None:
+        """A free name costs no sync but the two."""
+        part, steps = self.part(), self.note_steps("fdatasync", "fsync")
+        self.publish("/file", part=part)
+        self.assertEqual(steps, [f"fdatasync {part.name.decode()}", "fsync storage"])
+
     def test_without_sync(self) -> None:
         """Where syncing is turned off, nothing is synced."""
-        publisher = Publisher(sandbox=self.sandbox, trash=self.trash, fsync=False)
+        trash = Trash(private=self.private, sandbox=self.sandbox, fsync=False)
+        publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=False)
+        os.mkdir(self.at(b"bound"))
+        self.part_devices(self.at(b"bound"))
         self.fail_os("fsync", errno.EIO)
         self.fail_os("fdatasync", errno.EIO)
-        publisher.publish(self.part(), path("/file"), conflict=Conflict.REFUSE, by="ann")
-        publisher.delete(path("/file"), by="ann")
+        for target in (path("/file"), path("/bound/file")):
+            publisher.publish(self.part(), target, conflict=Conflict.REFUSE, by="ann")
+            publisher.publish(self.part(), target, conflict=Conflict.REPLACE, by="ann", may_replace=True)
+            publisher.delete(target, by="ann")
 
     def test_folder_that_cannot_be_synced(self) -> None:
         """A file system that has no sync for folders is used all the same; one that fails is not trusted."""
@@ -241,6 +252,14 @@ class ConflictTests(PublishCase):
         self.assertEqual(self.visible(), {b"a.txt": b"new"})
         self.assertEqual(self.trashed(), [b"old"])
         self.assertEqual(self.parts(), [])
+
+    def test_order_of_steps(self) -> None:
+        """What is replaced is on the disk as kept before the name goes to the new file."""
+        self.write(b"file", b"old")
+        part, steps = self.part(), self.note_steps("fdatasync", "fsync", "link", "rename")
+        self.publish("/file", Conflict.REPLACE, part=part, may_replace=True)
+        kept = ["link file", "fdatasync ID.json", "fsync ID", "fsync trash"]
+        self.assertEqual(steps, [f"fdatasync {part.name.decode()}", *kept, "rename file", "fsync storage"])
 
     def test_replace_what_lies_there_under_a_forbidden_name(self) -> None:
         """A name that could not be given anew can keep being used."""
@@ -456,7 +475,7 @@ class OtherDiskTests(PublishCase):
 class FaultTests(PublishCase):
     """Each call of the system made to fail once."""
 
-    CALLS = ("fdatasync", "link", "rename", "unlink", "mkdir", "open", "stat", "fstat", "rmdir")
+    CALLS = ("fdatasync", "fsync", "link", "rename", "unlink", "mkdir", "open", "stat", "fstat", "rmdir")
     ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE)
 
     def test_every_call_with_every_error(self) -> None:
@@ -542,6 +561,26 @@ class DeleteTests(PublishCase):
         self.delete("/folder/")
         self.assertEqual(self.visible(), {})
         self.assertCountEqual(self.trashed(), [b"one", b"two"])
+
+    def test_order_of_steps(self) -> None:
+        """The note is on the disk before the file goes, and that the trash has it before that its folder hasn't."""
+        self.write(b"file", b"one")
+        steps = self.note_steps("fdatasync", "fsync", "rename")
+        self.delete("/file")
+        self.assertEqual(steps, ["fdatasync ID.json", "fsync trash", "rename file", "fsync ID", "fsync storage"])
+
+    def test_not_settled(self) -> None:
+        """Where it isn't sure that the trash has it after a power cut, that is told; it is in the trash."""
+        self.write(b"file", b"one")
+        real = os.rename
+
+        def rename(*args: Any, **rest: Any) -> None:
+            real(*args, **rest)
+            self.fail_os("fsync", errno.EIO)
+
+        self.patch(os, "rename", rename)
+        self.assertRaises(StorageUnavailable, self.delete, "/file")
+        self.assertEqual((self.visible(), self.trashed()), ({}, [b"one"]))
 
     def test_named_as_what_it_is(self) -> None:
         """A file with a slash is absent, a folder without one is said to be a folder; the root stays."""

@@ -21,7 +21,7 @@ from tests.tree.test_crashes import CrashCase, Life
 
 def restorer_of(life: Any, kept: Trash | None = None) -> Restorer:
     """Make what puts things back in a storage (`private`, `sandbox`)."""
-    kept = kept or Trash(private=life.private, sandbox=life.sandbox)
+    kept = kept or Trash(private=life.private, sandbox=life.sandbox, fsync=True)
     return Operations.of(
         sandbox=life.sandbox, private=life.private, trash=kept, turns=Turns(), fsync=True
     ).restorer
@@ -41,7 +41,7 @@ class RestoreTests(StorageCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.trash = Trash(private=self.private, sandbox=self.sandbox)
+        self.trash = Trash(private=self.private, sandbox=self.sandbox, fsync=True)
         self.publisher = Publisher(sandbox=self.sandbox, trash=self.trash, fsync=True)
         self.restorer = restorer_of(self, self.trash)
 
@@ -79,7 +79,7 @@ class RestoreTests(StorageCase):
         """A sweep leaves alone what is being put back, and what is being dropped can't be put back."""
         self.write(b"x/file", b"hello")
         id_ = self.delete("/x")
-        old = Trash(private=self.private, sandbox=self.sandbox, keep_seconds=-60)
+        old = Trash(private=self.private, sandbox=self.sandbox, fsync=True, keep_seconds=-60)
         restorer, real, seen = restorer_of(self, old), renameat2.exclusively, []
 
         def exclusively(*names: Any) -> None:
@@ -122,7 +122,9 @@ class RestoreTests(StorageCase):
         self.write(b"x/b")
         id_ = self.delete("/x")
         self.fail_os("unlink", errno.EIO, when=lambda name, **_: name == "b")
-        self.assertEqual(Trash(private=self.private, sandbox=self.sandbox, keep_seconds=-60).sweep(), 0)
+        self.assertEqual(
+            Trash(private=self.private, sandbox=self.sandbox, fsync=True, keep_seconds=-60).sweep(), 0
+        )
         self.assertRaises(NotFound, restored, self.restorer, id_)
         self.assertEqual(self.restorer.page(place=lambda one: one, limit=10).entries, ())
 

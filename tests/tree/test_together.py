@@ -157,6 +157,16 @@ class DiskTests(TogetherCase):
             ],
         )
 
+    def test_replacing(self) -> None:
+        """Only what takes another's place pays for keeping that, and does so before it has the name."""
+        self.one_by_one()
+        self.write(b"2", b"old")
+        wishes = [self.wish(f"/{n}", conflict=Conflict.REPLACE) for n in (1, 2, 3)]
+        steps = self.note_steps("fsync", "link", "rename")
+        self.together(*wishes)
+        kept = ["link 2", "fsync ID", "fsync trash", "rename 2"]
+        self.assertEqual(steps, ["link 1", *kept, "link 3", "fsync storage"])
+
     def test_data_not_synced(self) -> None:
         """A file whose data didn't reach the disk gets no name; the others do."""
         wishes = [self.wish(f"/{number}", b"%d" % number) for number in range(3)]

@@ -27,6 +27,7 @@ class TrashCase(StorageCase):
 
     def make_trash(self, **options: Any) -> Trash:
         """A trash of this storage."""
+        options = {"fsync": True, **options}
         return Trash(private=self.private, sandbox=self.sandbox, clock=lambda: self.now, **options)
 
     def keep(self, name: bytes) -> Kept:
@@ -211,6 +212,86 @@ class MoveTests(TrashCase):
         self.assertEqual(self.read(b"a/file"), b"old")
 
 
+class SyncTests(TrashCase):
+    """What is on the disk, and when."""
+
+    CALLS = ("fdatasync", "fsync", "link", "rename")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write(b"a/file", b"old")
+
+    def test_kept(self) -> None:
+        """The note, the second name and the trash's own names are on the disk, in this order."""
+        steps = self.note_steps(*self.CALLS)
+        self.keep(b"a/file")
+        self.assertEqual(steps, ["link file", "fdatasync ID.json", "fsync ID", "fsync trash"])
+
+    def test_copied(self) -> None:
+        """Of a copy the bytes and times are on the disk, too."""
+        self.fail_os("link", errno.EPERM)
+        steps = self.note_steps("fdatasync", "fsync", "utime")
+        self.keep(b"a/file")
+        self.assertEqual(steps, ["utime file", "fsync file", "fdatasync ID.json", "fsync ID", "fsync trash"])
+
+    def test_kept_beside(self) -> None:
+        """What gets its second name beside its place has it on the disk."""
+        self.mount(b"usb")
+        self.write(b"usb/file", b"old")
+        steps = self.note_steps(*self.CALLS)
+        self.keep(b"usb/file")
+        self.assertEqual(
+            steps, ["link file", "link .peerstor-ID.trash", "fdatasync ID.json", "fsync usb", "fsync trash"]
+        )
+
+    def test_moved(self) -> None:
+        """The note is on the disk before something leaves its place; that it lies in the trash, when it settles."""
+        steps = self.note_steps(*self.CALLS)
+        kept = self.move(b"a/file")
+        self.assertEqual(steps, ["fdatasync ID.json", "fsync trash", "rename file"])
+        self.trash.settle(kept)
+        self.assertEqual(steps[3:], ["fsync ID"])
+
+    def test_moved_beside(self) -> None:
+        """What stays beside its place has nothing to settle in the trash."""
+        self.mount(b"usb")
+        self.write(b"usb/file", b"old")
+        kept = self.move(b"usb/file")
+        steps = self.note_steps(*self.CALLS)
+        self.trash.settle(kept)
+        self.assertEqual(steps, [])
+
+    def test_without_sync(self) -> None:
+        """Where syncing is turned off, nothing is synced, copies neither."""
+        self.trash = self.make_trash(fsync=False)
+        self.fail_os("fsync", errno.EIO)
+        self.fail_os("fdatasync", errno.EIO)
+        self.keep(b"a/file")
+        self.fail_os("link", errno.EPERM)
+        self.keep(b"a/file")
+        self.trash.settle(self.move(b"a/file"))
+
+    def test_disk_that_fails(self) -> None:
+        """What can't be brought to the disk isn't kept, and nothing of the attempt stays; it is in its place."""
+        self.mount(b"usb")
+        self.write(b"usb/file", b"old")
+        for call in ("fsync", "fdatasync"):
+            self.fail_os(call, errno.EIO)
+            for name in (b"a/file", b"usb/file"):
+                for act in (self.keep, self.move):
+                    self.assertRaises(OSError, act, name)
+                    self.assertEqual(os.listdir(os.path.dirname(self.at(name))), [b"file"])
+                    self.assertEqual((self.read(name), self.in_trash()), (b"old", []))
+
+    def test_moved_and_not_settled(self) -> None:
+        """A failure after something was moved is told, and leaves it in the trash."""
+        kept = self.move(b"a/file")
+        self.fail_os("fsync", errno.EIO)
+        self.assertRaises(OSError, self.trash.settle, kept)
+        with open(self.kept(kept, b"file"), "rb") as file:
+            self.assertEqual(file.read(), b"old")
+
+
 class DiskCase(TrashCase):
     """With a disk of a size that the test sets."""
 
@@ -332,6 +413,53 @@ class SweepTests(DiskCase):
         self.now += KEEP_SECONDS + 1
         self.assertEqual(self.trash.sweep(), 7)
         self.assertEqual(self.in_trash(), [])
+
+    def test_broken_note_of_something_beside(self) -> None:
+        """What lies beside its place is found there when its time is over, also where its note says nothing."""
+        self.mount(b"usb")
+        for text in (b"", b"{", None):
+            self.write(b"usb/deep/file", b"old")
+            self.write(b"usb/folder/file", b"old")
+            for kept in (self.move(b"usb/deep/file"), self.move(b"usb/folder")):
+                note = b".peerstor/trash/" + kept.note.encode()
+                if text is None:
+                    os.rename(self.at(note), self.at(b".peerstor/trash/" + kept.id.encode()))
+                    os.unlink(self.at(b".peerstor/trash/" + kept.id.encode()))
+                    os.mkdir(self.at(b".peerstor/trash/" + kept.id.encode()))
+                else:
+                    self.write(note, text)
+        self.write(b"usb/deep/young", b"old")
+        self.now += KEEP_SECONDS
+        young = self.move(b"usb/deep/young")
+        self.write(b".peerstor/trash/" + young.note.encode(), b"")
+        self.assertEqual(self.trash.sweep(), 0)
+        self.now += 1
+        self.assertEqual(self.trash.sweep(), 6)
+        self.assertEqual(self.in_trash(), [young.note.encode()])
+        self.assertEqual(os.listdir(self.at(b"usb")), [b"deep"])
+        self.assertEqual(os.listdir(self.at(b"usb/deep")), [young.beside])
+
+    def test_broken_note_of_something_that_stays(self) -> None:
+        """While it can't be removed, or nobody can look for it, the note stays too, and others go."""
+        self.mount(b"usb")
+        self.write(b"usb/folder/file", b"old")
+        kept = self.move(b"usb/folder")
+        self.write(b".peerstor/trash/" + kept.note.encode(), b"")
+        self.deleted(b"other")
+        self.now += KEEP_SECONDS + 1
+        real = self.patch_os("unlink", lambda name, **k: refuse() if name == "file" else real(name, **k))
+
+        def refuse() -> None:
+            raise OSError(errno.EIO, "no")
+
+        self.assertEqual(self.trash.sweep(), 1)
+        self.assertEqual(self.in_trash(), [kept.note.encode()])
+        self.patch(os, "unlink", real)
+        os.rename(self.root, self.base + b"/away")
+        self.assertEqual(self.trash.sweep(), 0)
+        os.rename(self.base + b"/away", self.root)
+        self.assertEqual(self.trash.sweep(), 1)
+        self.assertEqual((self.in_trash(), os.listdir(self.at(b"usb"))), ([], []))
 
     def test_foreign_things_are_left_alone(self) -> None:
         """What PeerStor did not put there it does not remove."""

@@ -213,7 +213,7 @@ class World:
         self._root_fd = os.open(root, os.O_RDONLY)
         self.private = PrivateFolder.open(self._root_fd, storage=root)
         self.sandbox = Sandbox(root, private=self.private)
-        trash = Trash(private=self.private, sandbox=self.sandbox)
+        trash = Trash(private=self.private, sandbox=self.sandbox, fsync=fsync)
         self.publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=fsync)
         path = Ledger.path_in(state or root + b"/.peerstor", self.private.instance_id)
         self.ledger = Ledger(path=path, fsync=fsync, wall=self.wall)

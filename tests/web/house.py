@@ -78,7 +78,7 @@ class House:
             wall=lambda: time.time() + 60,
             disk=roomy,
         )
-        trash = Trash(private=self.private, sandbox=self.sandbox)
+        trash = Trash(private=self.private, sandbox=self.sandbox, fsync=False)
         turns = Turns()
         publisher = Publisher(sandbox=self.sandbox, trash=trash, fsync=False, turns=turns)
         operations = Operations.of(
