@@ -10,6 +10,7 @@ from attrs import frozen
 
 from peerstor.errors import BadRequest, Exists, Forbidden, NoParent, NotFound, PreconditionFailed
 from peerstor.tree.copying import Copying
+from peerstor.tree.doubles import Doubles
 from peerstor.tree.faults import stated
 from peerstor.tree.naming import TRIES, Conflict, choose
 from peerstor.tree.paths import TreePath
@@ -90,18 +91,22 @@ class Mover:
         :raise OtherDisk: see `carry`; nothing has changed.
         """
         with self._places(wanted) as (here, there):
-            with self._turns.take_all(_key(here), _key(there)):
-                found = self._found(here, wanted.source)
-                check_not_inside(self._sandbox, found.stat, there)
-                try:
-                    name, replaced = self._take(here, wanted.source.name, found, there, wanted)
-                except OSError as error:
-                    if error.errno == errno.EXDEV:
-                        raise OtherDisk() from error
-                    raise
+            with self._trash.doubles() as doubles:
+                moved = doubles.during(lambda: self._rename(here, there, wanted, doubles))
             self._sync(there)
             self._sync(here)
-            return _moved(wanted, found, name, replaced)
+            return moved
+
+    def _rename(self, here: Opened, there: Opened, wanted: Wanted, doubles: Doubles) -> Moved:
+        with self._turns.take_all(_key(here), _key(there)):
+            found = self._found(here, wanted.source)
+            check_not_inside(self._sandbox, found.stat, there)
+            try:
+                return self._take(here, wanted.source.name, found, there, wanted, doubles)
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    raise OtherDisk() from error
+                raise
 
     def carry(self, wanted: Wanted, *, unwanted: Callable[[], bool]) -> Moved:
         """Move something to where no rename leads: copy it, publish the copy, and trash the original. Blocks.
@@ -119,18 +124,27 @@ class Mover:
             with self._stage.beside(there) as built:
                 with self._copying(unwanted) as copying:
                     copying.copy(here.fd, wanted.source.name, there.fd, built)
-                with self._turns.take_all(_key(here), _key(there)):
-                    if self._found(here, wanted.source).state != found.state:
-                        raise PreconditionFailed()
-                    name, replaced = self._take(there, built, found, there, wanted)
-                    self._sync(there)
-                    kept = self._trash_original(here, wanted, there, name, None if replaced else built)
+                with self._trash.doubles() as doubles:
+                    moved, kept = doubles.during(
+                        lambda: self._exchange(here, found, there, built, wanted, doubles)
+                    )
                 self._trash.settle(kept)
                 self._sync(here)
-            return _moved(wanted, found, name, replaced)
+            return moved
+
+    def _exchange(
+        self, here: Opened, found: "_Found", there: Opened, built: bytes, wanted: Wanted, doubles: Doubles
+    ) -> tuple[Moved, Kept]:
+        """Publish the copy and trash the original."""
+        with self._turns.take_all(_key(here), _key(there)):
+            if self._found(here, wanted.source).state != found.state:
+                raise PreconditionFailed()
+            moved = self._take(there, built, found, there, wanted, doubles)
+            self._sync(there)
+            return moved, self._trash_original(here, wanted, there, moved, None if moved.replaced else built)
 
     def _trash_original(
-        self, here: Opened, wanted: Wanted, there: Opened, name: bytes, back: bytes | None
+        self, here: Opened, wanted: Wanted, there: Opened, moved: Moved, back: bytes | None
     ) -> Kept:
         source = wanted.source
         try:
@@ -138,7 +152,7 @@ class Mover:
         except OSError:
             if back is not None:  # it wasn't moved, so it is in one place again
                 with suppress(OSError):
-                    os.rename(name, back, src_dir_fd=there.fd, dst_dir_fd=there.fd)
+                    os.rename(moved.path.name, back, src_dir_fd=there.fd, dst_dir_fd=there.fd)
             raise
 
     def _copying(self, unwanted: Callable[[], bool]) -> Copying:
@@ -170,9 +184,9 @@ class Mover:
         return _Found(present, is_folder)
 
     def _take(
-        self, here: Opened, source: bytes, found: "_Found", there: Opened, wanted: Wanted
-    ) -> tuple[bytes, bool]:
-        """Rename; give the name that it got, and whether something was replaced."""
+        self, here: Opened, source: bytes, found: "_Found", there: Opened, wanted: Wanted, doubles: Doubles
+    ) -> Moved:
+        """Rename."""
         target, conflict = wanted.target.name, wanted.conflict
         if found.is_folder and conflict is Conflict.REPLACE:
             conflict = Conflict.REFUSE
@@ -181,7 +195,7 @@ class Mover:
             twin = present is not None and os.path.samestat(present, found.stat)
             if twin and _is_spelling(here, source, there, target):
                 os.rename(source, target, src_dir_fd=here.fd, dst_dir_fd=there.fd)
-                return target, False
+                return _moved(wanted, found, target, replaced=False)
             name = choose(
                 there,
                 target,
@@ -192,15 +206,17 @@ class Mover:
                 known=target == wanted.source.name,
             )
             if present is not None and name == target:
-                self._replace(here, source, there, wanted, twin=twin)
-                return name, True
+                self._replace(here, source, there, wanted, doubles, twin=twin)
+                return _moved(wanted, found, name, replaced=True)
             if rename_new(here.fd, source, there.fd, name):
-                return name, False
+                return _moved(wanted, found, name, replaced=False)
         raise Exists()
 
-    def _replace(self, here: Opened, source: bytes, there: Opened, wanted: Wanted, *, twin: bool) -> None:
-        target = wanted.target.name
-        kept = self._trash.keep_file(there.fd, target, wanted.target, wanted.by, (*there.real, target))
+    def _replace(
+        self, here: Opened, source: bytes, there: Opened, wanted: Wanted, doubles: Doubles, *, twin: bool
+    ) -> None:
+        target, real = wanted.target.name, (*there.real, wanted.target.name)
+        kept = self._trash.keep_file(there.fd, target, wanted.target, wanted.by, real, doubles=doubles)
         try:
             os.rename(source, target, src_dir_fd=here.fd, dst_dir_fd=there.fd)
         except BaseException:
@@ -256,5 +272,5 @@ def _is_spelling(here: Opened, source: bytes, there: Opened, target: bytes) -> b
     return source == target or target not in map(os.fsencode, os.listdir(here.fd))
 
 
-def _moved(wanted: Wanted, found: _Found, name: bytes, replaced: bool) -> Moved:
+def _moved(wanted: Wanted, found: _Found, name: bytes, *, replaced: bool) -> Moved:
     return Moved(path=wanted.target.parent.child(name, slash=found.is_folder), replaced=replaced)

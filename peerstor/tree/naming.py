@@ -8,6 +8,7 @@ from enum import Enum
 from attrs import frozen
 
 from peerstor.errors import Exists, Fault, Forbidden
+from peerstor.tree.doubles import Doubles
 from peerstor.tree.paths import TreePath, check_new_name
 from peerstor.tree.placing import Part, add_name, free_name, give_own_name, lstat
 from peerstor.tree.sandbox import Opened, Sandbox
@@ -49,11 +50,13 @@ class Namer:
         self._sandbox = sandbox
         self._trash = trash
 
-    def take(self, part: Part, folder: Opened, order: Order) -> tuple[bytes, bool]:
+    def take(self, part: Part, folder: Opened, order: Order, doubles: Doubles) -> tuple[bytes, bool]:
         """Give the part its name.
 
+        :param doubles: copies of what is replaced, for where that can't have a second name.
         :return: the name, and whether something was replaced.
         :raise Exists, Forbidden, BadName: as `Publisher.publish`, or what the order's check raises.
+        :raise Uncopied: such a copy is lacking; nothing has changed.
         :raise OSError: the disk didn't let us.
         """
         if part.nameless and self._takes_free(part, folder, order):
@@ -72,7 +75,7 @@ class Namer:
             )
             order.intent(name)
             if present is not None and name == order.target.name:
-                self._replace(part, folder, order)
+                self._replace(part, folder, order, doubles)
                 return name, True
             if add_name(part, folder, name):
                 return name, False
@@ -92,9 +95,9 @@ class Namer:
         order.intent(name)
         return add_name(part, folder, name)
 
-    def _replace(self, part: Part, folder: Opened, order: Order) -> None:
-        name = order.target.name
-        kept = self._trash.keep_file(folder.fd, name, order.target, order.by, (*folder.real, name))
+    def _replace(self, part: Part, folder: Opened, order: Order, doubles: Doubles) -> None:
+        name, real = order.target.name, (*folder.real, order.target.name)
+        kept = self._trash.keep_file(folder.fd, name, order.target, order.by, real, doubles=doubles)
         try:
             if part.nameless:
                 give_own_name(part)

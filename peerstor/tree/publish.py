@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from attrs import frozen
 
 from peerstor.errors import BadName, Exists, Fault, Forbidden, IsFolder, NoParent, NotFound
+from peerstor.tree.doubles import Uncopied
 from peerstor.tree.faults import fault_at, stated
 from peerstor.tree.folders import Folders
 from peerstor.tree.naming import Check, Conflict, Intent, Namer, Order
@@ -173,8 +174,8 @@ class Publisher:
 
         :param folders: of the targets.
         :return: for each wish what `publish` would return or raise, the latter as `Unsettled` where the name was
-            taken before; OSError with EXDEV where no rename leads from the part to its target, and `publish` would
-            make a copy.
+            taken before; OSError with EXDEV where `publish` would make a copy: of the part, since no rename leads
+            to its target, or of a large file that it replaces, since that can't be linked.
         """
         outcomes = self._sync_all([wish.part for wish in wishes])
         for folder, indices in _by_folder(wishes, folders, outcomes):
@@ -192,10 +193,12 @@ class Publisher:
         """Publish parts that are synced in one folder."""
         outcomes: dict[int, Outcome] = {}
         taken: dict[int, tuple[bytes, bool]] = {}
-        with self._turn(folder):
+        with self._trash.doubles() as doubles, self._turn(folder):
             for index, wish in wishes.items():
                 try:
-                    taken[index] = self._namer.take(wish.part, folder, wish.order)
+                    taken[index] = self._namer.take(wish.part, folder, wish.order, doubles)
+                except Uncopied:
+                    outcomes[index] = OSError(errno.EXDEV, os.strerror(errno.EXDEV))
                 except OSError as error:
                     outcomes[index] = error if error.errno == errno.EXDEV else fault_at(error, folder.fd)
                 except Exception as error:
@@ -278,8 +281,12 @@ class Publisher:
             raise
 
     def _publish(self, part: Part, folder: Opened, order: Order) -> Published:
-        with self._turn(folder):
-            name, replaced = self._namer.take(part, folder, order)
+        def take() -> tuple[bytes, bool]:
+            with self._turn(folder):
+                return self._namer.take(part, folder, order, doubles)
+
+        with self._trash.doubles() as doubles:
+            name, replaced = doubles.during(take)
         self._sync_folder(folder)
         return _settled(part, order.target, name, replaced)
 

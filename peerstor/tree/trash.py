@@ -4,7 +4,8 @@ To restore something by hand: each `.peerstor/trash/<id>.json` says in `path` wh
 percent-encoded, exact to the byte), `when` (seconds since the epoch), by whom and how large it was. The thing
 itself lies beside it as `.peerstor/trash/<id>/<its name>`; where there is no such folder, it lies as
 `.peerstor-<id>.trash` in the folder that it came from, which is on a file system of its own. Move it back. Ids
-begin with the time in UTC, so `ls` shows the oldest first. What has an `<id>.dropping` instead is on its way out.
+begin with the time in UTC, so `ls` shows the oldest first. What has an `<id>.dropping` instead is on its way out;
+what ends in `.copying` isn't whole, and is nothing that was taken away.
 """
 
 import contextlib
@@ -24,12 +25,12 @@ from attrs import field, frozen
 
 from peerstor.errors import Fault, NotFound
 from peerstor.tree.contents import remove, remove_named, usage
+from peerstor.tree.doubles import Doubles, sweep_doubles
 from peerstor.tree.faults import UNLINKABLE, fault_of
 from peerstor.tree.notes import Note, note_of, read_note
 from peerstor.tree.occasion import Occasion
 from peerstor.tree.pace import Pace
 from peerstor.tree.paths import TreePath
-from peerstor.tree.placing import copy_bytes
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.scanning import scanned
@@ -110,6 +111,8 @@ class Trash:
         self._keep_fraction = keep_fraction
         # Begun and not yet whole: a sweep in another thread leaves them alone.
         self._unfinished: set[str] = set()
+        # Likewise copies, which have no id yet.
+        self._copying: set[str] = set()
         # Being dropped or put back: by one thread at a time.
         self._claims: set[str] = set()
         self._claiming = threading.Lock()
@@ -121,6 +124,10 @@ class Trash:
         """Descriptor of the folder that things and notes lie in."""
         return self._private.trash_fd
 
+    def doubles(self) -> Doubles:
+        """Give the copies for one act that may replace files; `keep_file` is to run in its `during`."""
+        return Doubles(dir_fd=self._private.trash_fd, own=self._copying, fsync=self._fsync)
+
     def keep_file(
         self,
         folder_fd: int,
@@ -128,6 +135,8 @@ class Trash:
         original: TreePath,
         by: str,
         real: tuple[bytes, ...] | None = None,
+        *,
+        doubles: Doubles,
     ) -> Kept:
         """Keep a file that is about to be replaced, without taking it away from its place.
 
@@ -138,11 +147,13 @@ class Trash:
         :param original: where it lies, for the note.
         :param by: name of the principal who replaces it.
         :param real: the names from the root to where it lies, links resolved; None where no link is on the way.
+        :param doubles: where a copy comes from.
         :raise OSError: it could not be kept; nothing of the attempt stays.
+        :raise Uncopied: it could not yet; likewise.
         """
         with self._place(folder_fd, name, original, by, real) as (kept, fd):
             try:
-                holder = self._add_name(folder_fd, name, kept, fd)
+                holder = self._add_name(folder_fd, name, kept, fd, doubles)
                 self._sync_kept(kept, holder)
             except BaseException:
                 with contextlib.suppress(OSError):
@@ -150,8 +161,8 @@ class Trash:
                 raise
         return kept
 
-    def _add_name(self, folder_fd: int, name: bytes, kept: Kept, fd: int) -> int:
-        """Give a file its second name, or make a copy; tell in which folder that lies."""
+    def _add_name(self, folder_fd: int, name: bytes, kept: Kept, fd: int, doubles: Doubles) -> int:
+        """Give a file its second name, or have a copy of it; tell in which folder that lies."""
         try:
             os.link(name, name, src_dir_fd=folder_fd, dst_dir_fd=fd, follow_symlinks=False)
         except OSError as error:
@@ -159,7 +170,7 @@ class Trash:
                 raise
             if _link_beside(folder_fd, name, kept):
                 return folder_fd
-            _copy(folder_fd, name, fd, fsync=self._fsync)
+            doubles.put(folder_fd, name, fd)
         return fd
 
     def move(
@@ -247,6 +258,7 @@ class Trash:
 
     def _sweep(self, pace: Pace) -> int:
         self._occasion.begin()
+        sweep_doubles(self._private.trash_fd, self._copying, pace)
         oldest_allowed = self._clock() - self._keep_seconds
         everything = self._list(pace)
         old = [kept for kept in everything if kept.when < oldest_allowed]
@@ -478,28 +490,3 @@ def _link_beside(folder_fd: int, name: bytes, kept: Kept) -> bool:
             raise
         return False
     return True
-
-
-def _copy(folder_fd: int, name: bytes, trash_fd: int, *, fsync: bool) -> None:
-    """Copy a file or link into the trash; of a FIFO or its like there is nothing to keep."""
-    found = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
-    if stat.S_ISLNK(found.st_mode):
-        os.symlink(os.readlink(name, dir_fd=folder_fd), name, dir_fd=trash_fd)
-    elif stat.S_ISREG(found.st_mode):
-        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
-        try:
-            _copy_file(source, found, name, trash_fd, fsync=fsync)
-        finally:
-            os.close(source)
-
-
-def _copy_file(source: int, found: os.stat_result, name: bytes, trash_fd: int, *, fsync: bool) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    target = os.open(name, flags, stat.S_IMODE(found.st_mode) & 0o777, dir_fd=trash_fd)
-    try:
-        copy_bytes(source, target)
-        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-        if fsync:
-            os.fsync(target)  # its times too
-    finally:
-        os.close(target)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from peerstor.errors import NotFound
+from peerstor.tree.doubles import SMALL
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Conflict, Part, Publisher
 from peerstor.tree.sandbox import Sandbox
@@ -216,6 +217,28 @@ class PublishCrashTests(CrashCase):
         self.die_everywhere(8)
         self.conflict = Conflict.RENAME
         self.die_everywhere(4)
+
+    def test_large_file_without_hard_links(self) -> None:
+        """The same where the old file is copied beforehand; what is left of a copy, the next sweep removes."""
+        self.fail_os("link", errno.EPERM)
+        self.old, self.conflict = b"old" * SMALL, Conflict.REPLACE
+        os.mkdir(self.at(b"folder"))
+        seen: set[int] = set()
+
+        def judge() -> None:
+            seen.add(len(self.half_copied()))
+            self.judge()
+            life = Life(self.root)
+            life.trash.sweep()
+            life.private.close()
+            self.assertEqual(self.half_copied(), [])
+
+        self.assertGreaterEqual(self.crash_everywhere(self.prepare, self.publish, judge), 12)
+        self.assertEqual(seen, {0, 1})
+
+    def half_copied(self) -> list[bytes]:
+        """Names of the copies that lie about."""
+        return [name for name in os.listdir(self.at(b".peerstor/trash")) if name.endswith(b".copying")]
 
     def test_across_a_bind_mount(self) -> None:
         """The same where the bytes must be copied to the target's side."""

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from peerstor.errors import Exists, NoSpace, PreconditionFailed, TooManyEntries
-from peerstor.tree import moving, renameat2
+from peerstor.tree import doubles, moving, renameat2
 from peerstor.tree.copying import Copying, Unwanted
+from peerstor.tree.doubles import SMALL
 from peerstor.tree.moving import Moved, Mover, OtherDisk, Wanted
 from peerstor.tree.naming import Conflict
 from peerstor.tree.placing import lstat
@@ -19,12 +20,12 @@ from tests.tree.scaffold import StorageCase, path
 from tests.tree.test_crashes import CrashCase, Life
 
 
-def mover_of(life: Any) -> Mover:
+def mover_of(life: Any, turns: Turns | None = None) -> Mover:
     """Make a mover for a storage (`private`, `sandbox`)."""
     sandbox: Sandbox = life.sandbox
     trash = Trash(private=life.private, sandbox=sandbox, fsync=True)
     stage = Stage(private=life.private, sandbox=sandbox, fsync=True)
-    return Mover(sandbox=sandbox, trash=trash, turns=Turns(), stage=stage, fsync=True)
+    return Mover(sandbox=sandbox, trash=trash, turns=turns or Turns(), stage=stage, fsync=True)
 
 
 def wanted(source: str, target: str, conflict: Conflict = Conflict.REFUSE) -> Wanted:
@@ -68,6 +69,32 @@ class RenameTests(StorageCase):
                 self.assertEqual(moved(self, wanted("/x", "/y")).path.name, b"y")
                 self.assertFalse(os.path.exists(self.at(b"x")))
                 os.rename(self.at(b"y"), self.at(b"y%d" % len(os.listdir(self.root))))
+
+    def test_large_file_that_cannot_be_linked(self) -> None:
+        """What is replaced is copied with no turn held, also where the new file comes from elsewhere."""
+        large = b"x" * (SMALL + 1)
+        os.mkdir(self.at(b"m"))
+        self.part_devices(self.at(b"m"))
+        self.fail_os("link", errno.EPERM)
+        self.without_renameat2()
+        turns, held, real = Turns(), [], doubles.copy_bytes
+
+        def copy_bytes(source: int, target: int) -> None:
+            held.extend(turns._all)
+            real(source, target)
+            copies.append(os.fstat(target).st_size)
+
+        self.patch(doubles, "copy_bytes", copy_bytes)
+        for source in ("x", "m/x"):
+            copies: list[int] = []
+            self.write(source.encode(), b"new")
+            self.write(b"y", large)
+            mover = mover_of(self, turns)
+            order = wanted(f"/{source}", "/y", Conflict.REPLACE)
+            done = mover.move(order) if source == "x" else mover.carry(order, unwanted=lambda: False)
+            self.assertTrue(done.replaced)
+            self.assertEqual((self.read(b"y"), copies, held), (b"new", [len(large)], []))
+            self.assertFalse(os.path.exists(self.at(source.encode())))
 
     def test_only_the_case(self) -> None:
         """Where the file system takes two spellings for one name, the new spelling is what is wanted."""

@@ -15,6 +15,7 @@ from peerstor.errors import (
     StorageUnavailable,
 )
 from peerstor.tree.aio import Syncs, Unavailable
+from peerstor.tree.doubles import SMALL
 from peerstor.tree.folders import Folders
 from peerstor.tree.publish import Conflict, Part, Published, Publisher, Unsettled, Wish
 from peerstor.tree.syncing import DataSync
@@ -115,6 +116,22 @@ class OutcomeTests(TogetherCase):
             bound, done = self.publisher.publish_all(wishes, folders)
         self.assertEqual((type(bound), bound.errno), (OSError, errno.EXDEV))
         self.assertIsInstance(done, Published)
+
+    def test_large_file_that_cannot_be_linked(self) -> None:
+        """What would have to be copied while the others wait says so, and changes nothing; a small one is copied."""
+        self.fail_os(
+            "link", errno.EPERM, when=lambda *names, **rest: "dst_dir_fd" in rest and names[0] == names[1]
+        )
+        self.fail_os("link", errno.EPERM, when=lambda source, target, **rest: target.endswith(b".trash"))
+        self.write(b"large", b"x" * (SMALL + 1))
+        self.write(b"small", b"x" * SMALL)
+        wishes = [self.wish(f"/{name}", conflict=Conflict.REPLACE) for name in ("first", "large", "small")]
+        with Folders(self.sandbox) as folders:
+            first, large, small = self.publisher.publish_all(wishes, folders)
+        self.assertEqual((type(large), large.errno), (OSError, errno.EXDEV))
+        self.assertEqual((first.replaced, small.replaced), (False, True))
+        self.assertEqual(self.visible(), {b"first": b"new", b"large": b"x" * (SMALL + 1), b"small": b"new"})
+        self.assertEqual(self.trashed(), [b"x" * SMALL])
 
 
 class DiskTests(TogetherCase):

@@ -32,8 +32,9 @@ class TrashCase(StorageCase):
 
     def keep(self, name: bytes) -> Kept:
         """Keep a file as if it were about to be replaced."""
-        with self.sandbox.parent_of(self.path(name)) as folder:
-            return self.trash.keep_file(folder.fd, self.path(name).name, self.path(name), "ann")
+        path = self.path(name)
+        with self.sandbox.parent_of(path) as folder, self.trash.doubles() as doubles:
+            return doubles.during(lambda: self.trash.keep_file(folder.fd, path.name, path, "ann", doubles=doubles))
 
     def move(self, name: bytes) -> Kept:
         """Take a file or folder away."""
