@@ -69,11 +69,12 @@ class Database:
 
     No file is made before something is written; until then there is simply nothing in it. One that was there
     and is gone is a fault, however, and not an empty database: a server that forgot its tokens because a disk
-    went away would stand open.
+    went away would stand open. That it was there the key of the tokens tells as well, which is only ever made in a
+    transaction.
 
     Every method raises NoSpace when the disk is full, StorageUnavailable when the file can't be read or written,
-    and StartupError when a newer PeerStor wrote it. After a fault, or when another file lies at `path`, the next
-    call opens it anew.
+    and StartupError when a newer PeerStor wrote it, or when it is gone and its key isn't. After a fault, or when
+    another file lies at `path`, the next call opens it anew.
     """
 
     @staticmethod
@@ -84,13 +85,15 @@ class Database:
         """
         return os.path.join(state_folder, b"access-%s.sqlite" % instance_id[:16].encode())
 
-    def __init__(self, *, path: bytes, fsync: bool) -> None:
+    def __init__(self, *, path: bytes, key: bytes, fsync: bool) -> None:
         """Make a database; nothing is opened before the first call.
 
         :param path: of the file (`path_in`); its folder exists.
+        :param key: path of the key of the tokens, there or not.
         :param fsync: whether anything is synced.
         """
         self._path = path
+        self._key = key
         self._fsync = fsync
         self._lock = threading.Lock()
         self._base: sqlite3.Connection | None = None
@@ -150,6 +153,8 @@ class Database:
         if self._base is None:
             if present is None and self._openings:
                 raise StorageUnavailable(reason=f"The access database is gone from {self._shown}.")
+            if present is None:
+                check_not_gone(self._path, self._key)
             if present is None and not make:
                 return None
             self._open()
@@ -224,3 +229,19 @@ class Database:
     @property
     def _shown(self) -> str:
         return self._path.decode("utf-8", "backslashreplace")
+
+
+def check_not_gone(path: bytes, key: bytes) -> None:
+    """Refuse to take a database for never made when its key is there, which is only made once that is. Blocks.
+
+    :param path: of the database.
+    :param key: path of the key.
+    :raise StartupError: everybody would get in.
+    """
+    # The key first: another process may be making both.
+    if os.path.lexists(key) and not os.path.lexists(path):
+        shown, of_key = (one.decode("utf-8", "backslashreplace") for one in (path, key))
+        raise StartupError(
+            f"The database of the tokens, {shown}, is gone, and without it everybody would get in. Restore it from"
+            f" a backup, or remove {of_key} too and add tokens anew."
+        )

@@ -48,6 +48,11 @@ class SecretDigest:
         self._name = name
         self._key: bytes | None = None
 
+    @property
+    def path(self) -> bytes:
+        """Path of the key, there or not."""
+        return os.path.join(self._folder, self._name)
+
     def load(self) -> bool:
         """Read the key, and tell whether there is one now; where the file is gone, the one at hand stays.
 
@@ -63,7 +68,8 @@ class SecretDigest:
     def ensure(self, base: sqlite3.Connection) -> None:
         """Load the key; make one where there is none.
 
-        :param base: of a transaction of the database: two processes must not each make one.
+        :param base: of a transaction of the database: two processes must not each make one, and without its
+            database no key is ever there (`check_not_gone`).
         :raise StartupError: as `load`, or it can't be written, or there are tokens that were made with a key
             that is lost.
         """
@@ -94,7 +100,7 @@ class SecretDigest:
 
     @property
     def _shown(self) -> str:
-        return os.path.join(self._folder, self._name).decode("utf-8", "backslashreplace")
+        return self.path.decode("utf-8", "backslashreplace")
 
 
 def check_not_lost(tokens: int, shown: str) -> None:

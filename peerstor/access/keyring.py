@@ -79,8 +79,8 @@ class Keyring:
         self._threads = threads
         self._clock = clock
         self._wall = wall
-        self.database = Database(path=Database.path_in(folder, instance_id), fsync=fsync)
         self.digest = SecretDigest(folder=folder, name=SecretDigest.name_for(instance_id))
+        self.database = Database(path=Database.path_in(folder, instance_id), key=self.digest.path, fsync=fsync)
         self.owner = Owner(secret=secret, digest=self.digest)
         self.tokens = Tokens(database=self.database, digest=self.digest, wall=wall)
         self.sessions = Sessions(
@@ -115,7 +115,8 @@ class Keyring:
 
         The file is closed again: the process may fork before the keyring is used.
 
-        :raise StartupError: a newer PeerStor wrote the database, or the key is lost, damaged or open to others.
+        :raise StartupError: a newer PeerStor wrote the database, or it is lost, or the key is lost, damaged or
+            open to others.
         :raise NoSpace, StorageUnavailable: the database can't be read or made.
         """
         try:

@@ -61,6 +61,14 @@ def check_access(settings: Settings, copy: bytes, key: bytes, *, now: float, bey
                 "Restore a backup: peerstor restore FILE --force",
             )
         )
+    if os.path.lexists(key) and not os.path.lexists(copy):
+        findings.append(
+            wrong(
+                "tokens",
+                f"Their database is gone, and their key {shown(key)} isn't: there were tokens. No server starts.",
+                "Restore a backup: peerstor restore FILE --force",
+            )
+        )
     if settings.token is not None:
         findings.append(
             warning(

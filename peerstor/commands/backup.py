@@ -12,6 +12,7 @@ from types import FrameType
 from twisted.python.usage import UsageError
 
 from peerstor import __version__
+from peerstor.access.database import check_not_gone
 from peerstor.commands.archive import Manifest, measured, new_file, write_archive
 from peerstor.commands.options import StorageOptions, line_of
 from peerstor.commands.place import Place, place_of
@@ -109,7 +110,11 @@ def _refuse_in_storage(file: bytes, storage: bytes) -> None:
 def _collect(place: Place, folder: bytes) -> tuple[dict[str, bytes], dict[str, int]]:
     """Copy what there is; give the copies' paths and the versions of the databases' schemas."""
     paths, schemas = {}, {}
-    for name, path in state_files(place.folder, place.instance_id).items():
+    files = state_files(place.folder, place.instance_id)
+    check_not_gone(files["access.sqlite"], files["access.key"])
+    for name, path in files.items():
+        if name == "access.key" and "access.sqlite" not in paths:
+            continue  # made a moment ago, with the database: neither counts
         copy = os.path.join(folder, name.encode())
         if name in _DATABASES:
             if not _database(name, path, copy):

@@ -41,7 +41,7 @@ def place_of(settings: Settings) -> Iterator[Place]:
     by the server, which mostly runs as somebody else.
 
     :raise StartupError: there is no such storage, or this user may not use it, or its server keeps its state in
-        another folder.
+        another folder, or the state is being exchanged for a backup's.
     """
     with _acting_as(_owner(settings.storage)):
         instance_id, server = _private_folder(settings.storage)
@@ -147,6 +147,11 @@ def _private_folder(storage: bytes) -> tuple[str, int | None]:
     finally:
         os.close(fd)
     try:
+        if private.restoring:
+            raise StartupError(
+                f"A restore into the storage {storage.decode('utf-8', 'backslashreplace')} is under way, or was"
+                " cut off. Wait for its end, or do it again: peerstor restore FILE --force."
+            )
         return private.instance_id, _server(private.fd)
     finally:
         private.close()

@@ -13,6 +13,7 @@ from twisted.python.usage import UsageError
 
 from peerstor.commands.archive import BadArchive, Manifest, unpack
 from peerstor.commands.backup import ended_by_signals, only_file
+from peerstor.commands.exchange import Moves, signals_held
 from peerstor.commands.options import StorageOptions, line_of
 from peerstor.commands.place import Place, claimed_place
 from peerstor.commands.statefiles import KNOWN, state_files
@@ -59,9 +60,14 @@ def run(arguments: Sequence[str]) -> None:
                 manifest = _unpacked(file, folder, options.file)
                 if fresh:
                     place = _as_before(place, private, manifest)
-                kept = _exchange(place, private, folder, manifest)
+                with signals_held():
+                    kept = _exchange(place, private, folder, manifest)
+                    _tell(manifest, kept)
     except (UsageError, Fault, OSError) as error:
         raise SystemExit(f"peerstor: {line_of(error, 'restore')}") from None
+
+
+def _tell(manifest: Manifest, kept: bytes | None) -> None:
     print(f"restored {', '.join(manifest.members)} of {spelled_time(manifest.made)}")
     if kept is not None:
         print(f"What was there is in {kept.decode('utf-8', 'backslashreplace')}.", file=sys.stderr)
@@ -106,6 +112,8 @@ def _unpacked(file: IO[bytes], folder: bytes, name: bytes) -> Manifest:
     shown = name.decode("utf-8", "backslashreplace")
     try:
         manifest = unpack(file, folder)
+        if "access.key" in manifest.members and "access.sqlite" not in manifest.members:
+            raise BadArchive("it has the key of the tokens, and not their database")
         for member, known in KNOWN.items():
             if member in manifest.members:
                 _check_schema(member, examine(os.path.join(folder, member.encode())), known, manifest)
@@ -142,33 +150,45 @@ def _as_before(place: Place, private: PrivateFolder, manifest: Manifest) -> Plac
 def _exchange(place: Place, private: PrivateFolder, folder: bytes, manifest: Manifest) -> bytes | None:
     """Put the unpacked files in the place of those that are there; give the folder where these are now.
 
-    What fails is taken back. What a crash cuts off leaves a mark with which no server starts.
+    What fails is taken back. What a crash cuts off, or can't be taken back, leaves a mark with which no server
+    starts.
     """
     targets = state_files(place.folder, place.instance_id)
     aside = _aside(place)
     moves = [(path, os.path.join(aside, os.path.basename(path))) for path in _present(place)]
-    if moves:
-        os.mkdir(aside, 0o700)
-    kept = len(moves)
+    kept = aside if moves else None
+    if kept is not None:
+        os.mkdir(kept, 0o700)
     moves += [(os.path.join(folder, name.encode()), targets[name]) for name in manifest.members]
-    private.begin_restoring()
-    done: list[tuple[bytes, bytes]] = []
+    exchange = Moves(moves)
+    # A restore that was cut off before has left the state broken, and it is so again when this one is taken back.
+    broken = private.restoring
     try:
-        for source, target in moves:
-            os.rename(source, target)
-            done.append((source, target))
-        _sync(place.folder, *([aside] if kept else []))
-    except BaseException:
-        for source, target in reversed(done):
-            os.rename(target, source)
-        if kept:
+        private.begin_restoring()
+        exchange.make()
+    except BaseException as error:
+        try:
+            exchange.take_back()
+        except OSError as again:
+            raise StartupError(_left(error, again, kept)) from error
+        if kept is not None:
             with contextlib.suppress(OSError):
-                os.rmdir(aside)
-        _sync(place.folder)
-        private.end_restoring()
+                os.rmdir(kept)
+        if not broken:
+            private.end_restoring()
         raise
     private.end_restoring()
-    return aside if kept else None
+    return kept
+
+
+def _left(error: BaseException, again: OSError, kept: bytes | None) -> str:
+    """Say that a storage was left with the mark."""
+    reasons = [getattr(one, "strerror", None) or str(one) or type(one).__name__ for one in (error, again)]
+    return (
+        f"The restore failed ({reasons[0]}), and what it had done can't be taken back ({reasons[1]}). No server"
+        " starts on this storage before it is done again: peerstor restore FILE --force."
+        + ("" if kept is None else f" What was there is in {kept.decode('utf-8', 'backslashreplace')}.")
+    )
 
 
 def _aside(place: Place) -> bytes:
@@ -179,12 +199,3 @@ def _aside(place: Place) -> bytes:
         number += 1
         path = os.path.join(place.folder, f"{stem}-{number}".encode())
     return path
-
-
-def _sync(*folders: bytes) -> None:
-    for folder in folders:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -198,11 +198,9 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _tokens(place: Place) -> Tokens:
-    return Tokens(
-        database=Database(path=Database.path_in(place.folder, place.instance_id), fsync=True),
-        digest=SecretDigest(folder=place.folder, name=SecretDigest.name_for(place.instance_id)),
-        wall=time.time,
-    )
+    digest = SecretDigest(folder=place.folder, name=SecretDigest.name_for(place.instance_id))
+    path = Database.path_in(place.folder, place.instance_id)
+    return Tokens(database=Database(path=path, key=digest.path, fsync=True), digest=digest, wall=time.time)
 
 
 def _only(names: Sequence[str]) -> str:

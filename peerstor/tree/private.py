@@ -148,8 +148,9 @@ class PrivateFolder:
         os.fsync(self._fd)
 
     def end_restoring(self) -> None:
-        """Note that the state is whole again; durable."""
-        os.unlink(RESTORING, dir_fd=self._fd)
+        """Note that the state is whole again; durable. Where nothing else was noted, that is so already."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(RESTORING, dir_fd=self._fd)
         os.fsync(self._fd)
 
     def adopt(self, instance_id: str) -> None:

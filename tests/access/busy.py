@@ -17,11 +17,9 @@ from tests.access.scaffold import INSTANCE
 
 def tokens_in(folder: bytes) -> Tokens:
     """Use the tokens of a state folder, synced as they are in earnest."""
-    return Tokens(
-        database=Database(path=Database.path_in(folder, INSTANCE), fsync=True),
-        digest=SecretDigest(folder=folder, name=SecretDigest.name_for(INSTANCE)),
-        wall=time.time,
-    )
+    digest = SecretDigest(folder=folder, name=SecretDigest.name_for(INSTANCE))
+    database = Database(path=Database.path_in(folder, INSTANCE), key=digest.path, fsync=True)
+    return Tokens(database=database, digest=digest, wall=time.time)
 
 
 def main(folder: bytes, own: str, rounds: int) -> None:

@@ -30,7 +30,7 @@ class StateCase(SynchronousTestCase):
 
     def database(self, **changes: Any) -> Database:
         """Open the database as one more process would."""
-        database = Database(**{"path": self.path, "fsync": False, **changes})
+        database = Database(**{"path": self.path, "key": self.digest().path, "fsync": False, **changes})
         self.addCleanup(database.close)
         return database
 

@@ -7,6 +7,7 @@ import stat
 from contextlib import closing
 
 from peerstor.access import database as module
+from peerstor.access import digests
 from peerstor.access.database import Database
 from peerstor.access.rights import Right
 from peerstor.errors import NoSpace, StartupError, StorageUnavailable
@@ -119,6 +120,47 @@ class DatabaseTests(StateCase):
         self.assertFalse(os.path.exists(self.path))
         os.rename(self.path + b".away", self.path)
         self.assertEqual(names(database), ["a"])
+
+    def test_gone_before(self) -> None:
+        """A key tells every process that there was a database: without it none is made, and there isn't nothing in it."""
+        self.tokens().add("a", Right.READ, (), None)
+        os.rename(self.path, self.path + b".away")
+        for attempt in (
+            lambda: self.database().stamp(),
+            lambda: names(self.database()),
+            lambda: add(self.database(), "b"),
+            lambda: self.keyring().open(),
+            lambda: self.keyring(secret="secret-of-mine").open(),
+            lambda: self.tokens().add("b", Right.READ, (), None),
+            lambda: self.tokens().revoke("a"),
+        ):
+            with self.assertRaises(StartupError) as caught:
+                attempt()
+            self.assertIn("everybody would get in", str(caught.exception))
+        self.assertFalse(os.path.exists(self.path))
+        os.rename(self.path + b".away", self.path)
+        self.assertEqual(names(self.database()), ["a"])
+
+    def test_database_before_key(self) -> None:
+        """Whenever there is a key there is a database, also after a crash between the two."""
+        real, seen = digests.write_secret, []
+
+        def look(*given: bytes) -> None:
+            seen.append(os.path.exists(self.path))
+            raise KeyboardInterrupt
+
+        for make in (
+            lambda: self.tokens().add("a", Right.READ, (), None),
+            lambda: self.keyring(secret="secret-of-mine").open(),
+        ):
+            self.patch(digests, "write_secret", look)
+            with self.assertRaises(KeyboardInterrupt):
+                make()
+            self.patch(digests, "write_secret", real)
+            make()
+            os.unlink(self.path)
+            os.unlink(self.digest().path)
+        self.assertEqual(seen, [True, True])
 
     def test_folder_gone(self) -> None:
         """While the folder is away calls fail clearly."""

@@ -151,9 +151,9 @@ class TokensMachine(RuleBasedStateMachine):
         self.dead: set[bytes] = set()
 
     def process(self) -> Tokens:
-        database = Database(path=Database.path_in(self.folder, INSTANCE), fsync=False)
-        self.databases.append(database)
         digest = SecretDigest(folder=self.folder, name=SecretDigest.name_for(INSTANCE))
+        database = Database(path=Database.path_in(self.folder, INSTANCE), key=digest.path, fsync=False)
+        self.databases.append(database)
         return Tokens(database=database, digest=digest, wall=lambda: self.now)
 
     def teardown(self) -> None:

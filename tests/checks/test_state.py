@@ -183,14 +183,14 @@ class AccessTests(SynchronousTestCase):
         self.path, self.key = self.folder + b"/access", self.folder + b"/key"
 
     def add(self, name: str, expires: float | None) -> None:
-        with open(self.key, "wb"):
-            pass
-        base = Database(path=self.path, fsync=False)
+        base = Database(path=self.path, key=self.key, fsync=False)
         with base.transaction() as rows:
             rows.execute(
                 "INSERT INTO tokens VALUES (?, ?, ?, 'read', x'', 1.0, ?)", (name, name.encode(), name, expires)
             )
         base.close()
+        with open(self.key, "wb"):
+            pass
 
     def check(self, beyond: bool = True, **settings: object) -> list[Finding]:
         return check_access(Settings(**settings), self.path, self.key, now=1e9, beyond=beyond)  # type: ignore[arg-type]
@@ -215,6 +215,12 @@ class AccessTests(SynchronousTestCase):
         """Tokens without their key are wrong."""
         self.add("a", None)
         os.unlink(self.key)
+        self.assertEqual(levels(self.check())[0], "wrong")
+
+    def test_database_gone(self) -> None:
+        """A key without the tokens that were made with it is wrong."""
+        self.add("a", None)
+        os.unlink(self.path)
         self.assertEqual(levels(self.check())[0], "wrong")
 
     def test_on_the_command_line(self) -> None:

@@ -284,15 +284,34 @@ class RestoreTests(BackupCase):
         ended = run("restore", self.file, "--storage", self.new_storage())
         self.assert_one_line(ended, "written by a newer PeerStor")
 
+    def test_key_alone(self) -> None:
+        """A backup whose key has no database with it is none: what comes of it would be open to everybody."""
+        self.add("a")
+        self.backup()
+        paths = self.unpacked()
+        del paths["access.sqlite"]
+        self.pack(paths)
+        ended = run("restore", self.file, "--storage", self.storage, "--force")
+        self.assert_one_line(ended, "it has the key of the tokens, and not their database")
+        self.assert_whole("a")
+
     def raise_version(self) -> None:
         """Make a backup whose access database is of version 99."""
-
-        folder = os.fsencode(self.new_storage())
-        with open(self.file, "rb") as file:
-            manifest = unpack(file, folder)
-        paths = {name: os.path.join(folder, name.encode()) for name in manifest.members}
+        paths = self.unpacked()
         with closing(sqlite3.connect(paths["access.sqlite"])) as base:
             base.execute("PRAGMA user_version = 99")
+        self.pack(paths)
+
+    def unpacked(self) -> dict[str, bytes]:
+        """Unpack the backup."""
+        folder = os.fsencode(self.new_storage())
+        with open(self.file, "rb") as file:
+            self.manifest = unpack(file, folder)
+        return {name: os.path.join(folder, name.encode()) for name in self.manifest.members}
+
+    def pack(self, paths: dict[str, bytes]) -> None:
+        """Make a backup of files that were unpacked."""
+        manifest = self.manifest
         with new_file(os.fsencode(self.file)) as file:
             write_archive(
                 file, evolve(manifest, members={name: measured(path) for name, path in paths.items()}), paths
@@ -364,6 +383,116 @@ class RestoreTests(BackupCase):
         self.assert_one_line(ended, "Input/output error")
         self.assertEqual(self.names(self.storage), before)
         self.assertIn(b"a     read", run("token", "list", "--storage", self.storage).stdout)
+
+    def test_told_to_end_at_any_step(self) -> None:
+        """Told to end at any rename, even between two steps of the program, it comes to its end first."""
+        self.add("a")
+        self.serve(storage=self.storage).stop()
+        self.backup()
+        signs = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        for step in range(1, 30):
+            self.add(f"b{step}")
+            sign = signs[step % 3]
+            ended = self.renaming(
+                f"    if len(calls) == {step}: os.kill(os.getpid(), {sign})\n"
+                "    real(*given, **named)\n"
+                f"    if len(calls) == {step}: os.kill(os.getpid(), {sign})\n"
+            )
+            with self.subTest(step=step):
+                self.assert_whole("a")
+                self.assertIn(b"restored uploads.sqlite, access.sqlite, access.key of", ended.stdout)
+            if ended.returncode == 0:
+                break
+            ends = (128 + sign,) if sign != signal.SIGINT else (128 + sign, -sign)
+            self.assertIn(ended.returncode, ends, ended.stderr)
+        self.assertEqual(step, 7)  # each of three files goes, and comes
+        self.assertEqual(self.status(self.serve(storage=self.storage), None), 401)
+
+    def test_taken_back_at_any_step(self) -> None:
+        """Whatever is raised before or behind a rename, all of it is taken back: the state is the one of before."""
+        self.add("a")
+        self.serve(storage=self.storage).stop()
+        self.backup()
+        self.add("b")
+        before = self.names(self.storage)
+        for step in range(1, 7):
+            for made in ("real(*given, **named)", "pass"):
+                with self.subTest(step=step, made=made):
+                    ended = self.renaming(
+                        f"    if len(calls) == {step}:\n"
+                        f"        {made}\n"
+                        "        raise KeyboardInterrupt\n"
+                        "    real(*given, **named)\n"
+                    )
+                    self.assertNotEqual(ended.returncode, 0)
+                    self.assert_whole("a", "b")
+                    self.assertEqual(self.names(self.storage), before)
+        self.assertEqual(self.status(self.serve(storage=self.storage), None), 401)
+
+    def test_not_taken_back(self) -> None:
+        """What can't be taken back leaves a storage on which nothing starts, and says what to do."""
+        self.add("a")
+        self.backup()
+        ended = self.renaming(
+            "    if len(calls) >= 2: raise OSError(5, 'Input/output error')\n    real(*given, **named)\n"
+        )
+        self.assert_one_line(ended, "can't be taken back (Input/output error). No server starts")
+        self.assertIn(b"before-restore-", ended.stderr)
+        self.assert_closed("was cut off")
+        self.restore("--force")
+        self.assert_whole("a")
+
+    def test_cut_off_and_taken_back(self) -> None:
+        """A restore that is taken back doesn't make whole what one before it has left broken."""
+        self.add("a")
+        self.backup()
+        self.renaming("    real(*given, **named)\n    if len(calls) == 1: os._exit(9)\n")
+        self.assertNotIn(True, [name.endswith(".sqlite") for name in self.names(self.storage)])
+        ended = self.renaming(
+            "    if len(calls) == 2: raise OSError(5, 'Input/output error')\n    real(*given, **named)\n"
+        )
+        self.assert_one_line(ended, "Input/output error")
+        self.assert_closed("was cut off")
+        self.restore("--force")
+        self.assert_whole("a")
+
+    def test_database_gone(self) -> None:
+        """A key without its database closes everything, by whatever it came to be so; removed too, all is anew."""
+        self.add("a")
+        key, database = (
+            os.path.join(self.private, name)
+            for name in sorted(self.names(self.storage))
+            if name.startswith("access-")
+        )
+        os.unlink(database)
+        self.assert_closed("is gone, and without it everybody would get in")
+        os.unlink(key)
+        self.add("b")
+        self.assert_whole("b")
+
+    def assert_whole(self, *names: str) -> None:
+        """See that these are the tokens, and that no restore is under way."""
+        ended = run("token", "list", "--storage", self.storage)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual([line.split()[0].decode() for line in ended.stdout.splitlines()[1:]], [*names])
+
+    def assert_closed(self, words: str) -> None:
+        """See that no server starts, and that no command takes the state for whole."""
+        self.assert_one_line(run("--host", "127.0.0.1", "--port", "0", "--storage", self.storage), words)
+        for command in (("token", "list"), ("token", "add", "x"), ("backup", self.file + ".2")):
+            self.assert_one_line(run(*command, "--storage", self.storage), words)
+
+    def renaming(self, code: str) -> "subprocess.CompletedProcess[bytes]":
+        """Restore in a process in which something happens at its renames, which `calls` counts."""
+        return self.patched(
+            "import os, peerstor.commands.restore as r, peerstor.__main__ as m\n"
+            "real, calls = os.rename, []\n"
+            "def rename(*given, **named):\n"
+            "    calls.append(given)\n"
+            f"{code}"
+            "os.rename = rename\n",
+            *("restore", self.file, "--storage", self.storage, "--force"),
+        )
 
     def test_older(self) -> None:
         """A backup with an older schema is restored and migrated at the next start, and a copy is kept."""
