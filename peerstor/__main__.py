@@ -106,9 +106,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _check(arguments: Sequence[str]) -> None:
     from peerstor.commands.checking import lines_of  # see Command.load
+    from peerstor.daemon.exposure import owns, refuse_exposed
+    from peerstor.errors import StartupError
 
     options = CheckOptions()
     options.parseOptions(list(arguments))
+    try:
+        refuse_exposed(options.settings.storage, owns(options.settings, options.sources.file))
+    except StartupError as error:
+        raise SystemExit(f"peerstor: {error}") from None
     for line in options.configuration.warnings:
         print(f"peerstor: {line}", file=sys.stderr)
     print("\n".join(lines_of(options.configuration)))
@@ -119,7 +125,7 @@ def _doctor(arguments: Sequence[str]) -> None:
 
     options = DoctorOptions()
     options.parseOptions(list(arguments))
-    sys.exit(doctor.run(options.settings, options.configuration.warnings, as_json=bool(options["json"])))
+    sys.exit(doctor.run(options.configuration, as_json=bool(options["json"])))
 
 
 def _token() -> Work:

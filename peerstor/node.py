@@ -457,7 +457,15 @@ def _open_storage(settings: Settings) -> tuple[PrivateFolder, Sandbox]:
         private = PrivateFolder.open(fd, storage=settings.storage)
     finally:
         os.close(fd)
-    return private, Sandbox(settings.storage, private=private)
+    return private, Sandbox(settings.storage, private=private, hidden=_mounted_state(settings))
+
+
+def _mounted_state(settings: Settings) -> frozenset[tuple[int, int]]:
+    """Tell the state folder by what it is: where a part of the storage is mounted twice, no path tells it."""
+    if settings.state is None:
+        return frozenset()
+    found = os.stat(settings.state)
+    return frozenset({(found.st_dev, found.st_ino)})
 
 
 def _audit_path(settings: Settings, private: PrivateFolder) -> bytes | None:

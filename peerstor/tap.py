@@ -16,6 +16,7 @@ from peerstor.config.sources import Configuration, Sources
 from peerstor.daemon import jsonlog, textlog
 from peerstor.daemon.addresses import access_lines, beyond_loopback
 from peerstor.daemon.announcement import Announcement, Code, open_warning
+from peerstor.daemon.exposure import Own, owns, refuse_exposed
 from peerstor.daemon.leanstart import Settling, lean_imports
 from peerstor.daemon.logfile import NOWHERE, LogFile
 from peerstor.daemon.notify import Notifier
@@ -237,6 +238,8 @@ def _assemble(
     if options.log_file is not None:
         options.log_file.gather()
     notifier = Notifier.from_environment(os.environ, reactor)
+    # Before anything is made there, and as somebody who may look at all of it.
+    refuse_exposed(settings.storage, [*owns(settings, options.sources.file), *_owned_by_twistd(options, twistd)])
     with acting_as(twistd.get("uid"), twistd.get("gid")):
         prepare(settings)
     openings.open(settings, uid=twistd.get("uid"), gid=twistd.get("gid"))
@@ -271,6 +274,14 @@ def _assemble(
     Settling(reactor).setServiceParent(services)
     _announcement(lines, warnings, twistd, code).setServiceParent(services)
     return services
+
+
+def _owned_by_twistd(options: Options, twistd: Mapping[str, Any]) -> Iterator[Own]:
+    """List the files that twistd's options name, and those that it has without being told."""
+    if options.log_file is not None:
+        yield Own("log", os.fsencode(options.log_file.path), "twistd's --logfile FILE")
+    if twistd.get("pidfile"):
+        yield Own("file of the process's id", os.fsencode(twistd["pidfile"]), "twistd's --pidfile FILE")
 
 
 def _announcement(

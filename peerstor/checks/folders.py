@@ -3,9 +3,11 @@
 import contextlib
 import os
 import stat
+from collections.abc import Sequence
 from pwd import getpwuid
 
 from peerstor.checks.findings import Finding, ok, shown, warning, wrong
+from peerstor.daemon.exposure import Own, exposed_line, lies_in
 from peerstor.daemon.readiness import prepare_folder
 from peerstor.errors import StartupError
 from peerstor.tree.private import NAME
@@ -50,6 +52,22 @@ def check_private(storage: bytes) -> Finding:
         )
     text = f"{shown(path)} belongs to user {_user(found.st_uid)}."
     return ok("private", f"{text} Compressed answers take {_gib(_held(os.path.join(path, b'cache')))} of it.")
+
+
+def check_exposure(storage: bytes, named: Sequence[Own]) -> list[Finding]:
+    """Look whether clients reach what is the server's own.
+
+    :param named: what settings name of it.
+    """
+    return [
+        wrong(
+            "secrecy",
+            f"{exposed_line(own)} No server starts.",
+            f"Move it out, and name the new place: {own.option}. What was read of it is no secret any more.",
+        )
+        for own in named
+        if lies_in(own.path, storage)
+    ] or [ok("secrecy", "Nothing of the server's own lies where clients reach it.")]
 
 
 def check_room(path: bytes, what: str) -> Finding:

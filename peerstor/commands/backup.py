@@ -18,11 +18,11 @@ from peerstor.commands.options import StorageOptions, line_of
 from peerstor.commands.place import Place, place_of
 from peerstor.commands.statefiles import KNOWN, state_files
 from peerstor.commands.words import spelled_size
+from peerstor.daemon.exposure import lies_in
 from peerstor.daemon.scratch import scratch_folder
 from peerstor.databases import copy_exclusive, copy_shared, examine
 from peerstor.errors import Fault, StartupError
 from peerstor.secretfiles import read_secret, write_secret
-from peerstor.tree.private import NAME
 
 NOT_IN_IT = (
     "Not in it: the files themselves, unfinished uploads' bytes, the trash, logs, settings, and a certificate of"
@@ -101,9 +101,8 @@ def ended_by_signals() -> Iterator[None]:
 
 def _refuse_in_storage(file: bytes, storage: bytes) -> None:
     """Refuse to write secrets where they would be served."""
-    folder, top = os.path.realpath(os.path.dirname(file)), os.path.realpath(storage)
-    inner = os.path.relpath(folder, top).split(b"/")
-    if inner[0] not in (b"..", NAME):
+    # A link is replaced, wherever it leads.
+    if lies_in(os.path.dirname(file), storage):
         raise StartupError("A backup holds secrets, and in the storage it would be served. Write it elsewhere.")
 
 

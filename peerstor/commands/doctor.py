@@ -31,6 +31,8 @@ from peerstor.checks.findings import Finding, Level, ok, shown, warning, wrong
 from peerstor.commands.backup import ended_by_signals
 from peerstor.commands.place import acting_as_owner
 from peerstor.commands.statefiles import state_files
+from peerstor.config.sources import Configuration
+from peerstor.daemon.exposure import owns
 from peerstor.daemon.portholder import ports_of
 from peerstor.daemon.scratch import scratch_folder
 from peerstor.errors import Fault
@@ -76,22 +78,26 @@ class Patient:
         )
 
 
-def run(settings: Settings, warnings: Sequence[str], *, as_json: bool) -> int:
+def run(configuration: Configuration, *, as_json: bool) -> int:
     """Look at everything, and print what was found.
 
-    :param warnings: what reading the settings had to warn of.
+    :param configuration: of the server.
     :return: the exit status: 1 if something is wrong, else 0.
     """
     with ended_by_signals():
-        found = [warning("settings", line, "See `peerstor check-config`.") for line in warnings]
-        found += examine(settings)
+        found = [warning("settings", line, "See `peerstor check-config`.") for line in configuration.warnings]
+        found += examine(configuration.settings, configuration.file)
     print(_json(found) if as_json else "\n".join(_lines(found)))
     return int(_worst(found) is Level.WRONG)
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that a server with these settings would stand on."""
+def examine(settings: Settings, config: str | None = None) -> list[Finding]:
+    """Look at everything that a server with these settings would stand on.
+
+    :param config: path of the file that they come from; None for none.
+    """
     found = _tried("program", lambda: [versions.check_python(), versions.check_twisted(twisted.__version__)])
+    found += _tried("secrecy", lambda: folders.check_exposure(settings.storage, owns(settings, config)))
     beyond = reach.beyond_loopback(settings)
     try:
         with acting_as_owner(settings.storage):  # a file is looked at as the server would

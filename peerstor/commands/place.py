@@ -9,6 +9,7 @@ from pwd import getpwuid
 
 from attrs import frozen
 
+from peerstor.daemon.exposure import refuse_exposed_state
 from peerstor.daemon.readiness import prepare_folder
 from peerstor.errors import StartupError
 from peerstor.settings import Settings
@@ -41,8 +42,9 @@ def place_of(settings: Settings) -> Iterator[Place]:
     by the server, which mostly runs as somebody else.
 
     :raise StartupError: there is no such storage, or this user may not use it, or its server keeps its state in
-        another folder, or the state is being exchanged for a backup's.
+        another folder, or clients reach that, or the state is being exchanged for a backup's.
     """
+    refuse_exposed_state(settings)
     with _acting_as(_owner(settings.storage)):
         instance_id, server = _private_folder(settings.storage)
         if settings.state is not None:
@@ -60,6 +62,7 @@ def claimed_place(settings: Settings) -> Iterator[tuple[Place, PrivateFolder, bo
     :return: with the place, the private folder and whether it was made just now.
     :raise StartupError: as `place_of`, or a server runs.
     """
+    refuse_exposed_state(settings)
     with _acting_as(_owner(settings.storage)):
         fresh = not os.path.lexists(os.path.join(settings.storage, NAME, b"instance"))
         fd = _opened(settings.storage)

@@ -4,6 +4,7 @@ from twisted.logger import Logger
 
 from peerstor.config.live import LiveSettings
 from peerstor.config.sources import Configuration, Sources
+from peerstor.daemon.exposure import owned_logs, refuse_exposed
 from peerstor.daemon.readiness import prepare_logs
 from peerstor.errors import Fault
 from peerstor.interfaces import IThreads
@@ -47,6 +48,8 @@ class Rereading:
 
     def _read(self) -> Configuration:
         configuration = self._sources.read()
-        # A log that can't be written is wrong as well, and here it can still be refused.
+        # A log that clients reach, or that can't be written, is wrong as well, and here it can still be refused.
+        # Whatever else settings name is used from the next start on, which looks at it.
+        refuse_exposed(self._live.now.storage, owned_logs(configuration.settings))
         prepare_logs(configuration.settings)
         return configuration

@@ -81,17 +81,21 @@ class Sandbox:
     one that returned (mounted again, with other numbers but the same instance id) is served again.
     """
 
-    def __init__(self, root: bytes, *, private: PrivateFolder) -> None:
+    def __init__(
+        self, root: bytes, *, private: PrivateFolder, hidden: frozenset[tuple[int, int]] = frozenset()
+    ) -> None:
         """Remember the storage as it is now.
 
         :param root: path of the storage folder; made absolute here.
         :param private: its private folder, which no path leads into.
+        :param hidden: (device, inode) of other folders that none leads into, wherever somebody mounts them.
         :raise StorageUnavailable: it cannot be opened.
         """
         self.root = os.path.abspath(root)
         self._private = private
         self._known: tuple[int, int] | None = None
-        self._hidden = private.identities
+        self._others = hidden
+        self._hidden = private.identities | hidden
         self._recognising = threading.Lock()
         fd = self._open_root(first=True)
         os.close(fd)
@@ -245,7 +249,7 @@ class Sandbox:
         with self._recognising:
             if not first and identity != self._known:
                 self._private.recognise(fd)
-                self._hidden = self._private.identities
+                self._hidden = self._private.identities | self._others
             self._known = identity
 
 

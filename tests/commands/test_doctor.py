@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from peerstor.checks.findings import Finding, Level, ok, shown, warning, wrong
 from peerstor.commands import doctor
+from peerstor.config.sources import Configuration
 from peerstor.settings import Settings
 from tests.scratch import scratch_folder
 
@@ -18,10 +19,10 @@ FINDINGS = [ok("a", "Fine."), warning("b", "So so.", "Mend it."), wrong("c", "wo
 
 class PrintTests(SynchronousTestCase):
     def printed(self, found: list[Finding], *, as_json: bool, warnings: tuple[str, ...] = ()) -> tuple[int, str]:
-        self.patch(doctor, "examine", lambda settings: list(found))
+        self.patch(doctor, "examine", lambda settings, config: list(found))
         output = io.StringIO()
         with redirect_stdout(output):
-            status = doctor.run(Settings(), warnings, as_json=as_json)
+            status = doctor.run(Configuration(Settings(), {}, None, warnings), as_json=as_json)
         return status, output.getvalue()
 
     def test_status(self) -> None:

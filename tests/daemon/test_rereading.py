@@ -2,6 +2,7 @@
 
 import os
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -79,6 +80,18 @@ class RereadingTests(SynchronousTestCase):
                 self.assertIs(level, LogLevel.error)
                 self.assertIn(words, line)
                 self.assertEqual(self.live.now, self.before)
+
+    def test_exposed(self) -> None:
+        """A log in the storage that is served is wrong as well, and nothing is made there."""
+        os.mkdir(f"{self.folder}/data")
+        self.live.now = self.before = evolve(self.live.now, storage=f"{self.folder}/data")
+        for log in ("access-log", "audit-log"):
+            ((level, line),) = self.reload(f'{log} = "data/x"\nstorage = "other"\n')
+            self.assertIs(level, LogLevel.error)
+            self.assertIn(f"log {self.folder}/data/x lies in the storage, where clients reach it", line)
+            self.assertIn(f"--{log} FILE", line)
+            self.assertEqual(self.live.now, self.before)
+        self.assertEqual(os.listdir(f"{self.folder}/data"), [])
 
     def test_secret(self) -> None:
         """A secret is no word of the log, and one that has come to be readable for all is warned of."""

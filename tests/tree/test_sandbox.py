@@ -355,6 +355,15 @@ class PrivateTests(SandboxCase):
             self.sandbox._hidden = self.private.identities
         self.assertEqual(self.sandbox._hidden, self.private.identities)
 
+    def test_others(self) -> None:
+        """Another folder that is to be hidden is so likewise, also once the storage was away and is back."""
+        self.write(b"other/below/file")
+        found = os.stat(self.at(b"other"))
+        self.sandbox = Sandbox(self.root, private=self.private, hidden=frozenset({(found.st_dev, found.st_ino)}))
+        for _ in range(2):
+            self.absent("/other", "/other/", "/other/below/", "/other/below/file")
+            self.sandbox._known = None
+
 
 class ParentTests(SandboxCase):
     """`parent_of`."""
