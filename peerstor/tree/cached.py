@@ -15,13 +15,27 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from peerstor.tree.openat2 import AT_FDCWD, CACHED, LOOK, LOOK_ANYWHERE, READ, READ_ANYWHERE, Unavailable, openat2
+from peerstor.tree.openat2 import (
+    AT_FDCWD,
+    CACHED,
+    LOOK,
+    LOOK_ANYWHERE,
+    READ,
+    READ_ANYWHERE,
+    How,
+    Unavailable,
+    openat2,
+)
 from peerstor.tree.paths import TreePath
 from peerstor.tree.sandbox import Opened, Sandbox
 
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
+
+DEEPEST = 32
+"""Names of a path that is looked at here. Each folder on the way is looked at by a walk of its own, from the root:
+what is deeper, as nobody has it who means well, isn't worth the reactor's time."""
 
 MOMENT = 0.01
 """Seconds for which a look at the storage's own folder is good: the file itself is looked at each time."""
@@ -72,7 +86,7 @@ class CachedFiles:
 
         :return: what `Sandbox.open` would give; None where only that can tell.
         """
-        if not self._works or path.slash or path.has_private:
+        if not self._works or path.slash or path.has_private or len(path.parts) > DEEPEST:
             return None
         try:
             return self._open(path)
@@ -106,16 +120,8 @@ class CachedFiles:
 
         Its mounts and folders needn't be looked at again: no link leads there, and it is the file found then.
         """
-        try:
-            fd = openat2(AT_FDCWD, known.place, LOOK_ANYWHERE) if self.stands(known) else -1
-        except (OSError, Unavailable):
-            return False
-        if fd < 0:
-            return False
-        try:
-            return signature_of(os.fstat(fd)) == known.signature
-        finally:
-            os.close(fd)
+        found = _looked(known.place, LOOK_ANYWHERE) if self.stands(known) else None
+        return found is not None and signature_of(found) == known.signature
 
     def again(self, known: Known) -> bytes | None:
         """Read a file whole.
@@ -145,11 +151,8 @@ class CachedFiles:
             return False
         now = self._now()
         if now >= self._stood_until:
-            try:
-                root = os.stat(self._sandbox.root)
-            except OSError:
-                return False
-            if (root.st_dev, root.st_ino) != known.storage:
+            root = _looked(self._sandbox.root, CACHED)
+            if root is None or (root.st_dev, root.st_ino) != known.storage:
                 return False
             self._stood_until = now + MOMENT
         return True
@@ -157,8 +160,7 @@ class CachedFiles:
     def _open_again(self, known: Known) -> tuple[int, os.stat_result] | None:
         try:
             # Looked at before it is opened: what is there now may be a device.
-            alike = self.stands(known) and signature_of(os.lstat(known.place)) == known.signature
-            fd = openat2(AT_FDCWD, known.place, READ_ANYWHERE) if alike else -1
+            fd = openat2(AT_FDCWD, known.place, READ_ANYWHERE) if self.unchanged(known) else -1
         except (OSError, Unavailable):
             return None
         if fd < 0:
@@ -225,6 +227,20 @@ class CachedFiles:
             raise
         # No link was followed, so the names are the real ones.
         return Opened(fd=fd, stat=found, real=path.parts, floor=path.parts[: path.within])
+
+
+def _looked(place: bytes, how: How) -> os.stat_result | None:
+    """Tell what lies at an absolute path; None where there is nothing, or only a disk could tell."""
+    try:
+        fd = openat2(AT_FDCWD, place, how)
+    except (OSError, Unavailable):
+        return None
+    if fd < 0:
+        return None
+    try:
+        return os.fstat(fd)
+    finally:
+        os.close(fd)
 
 
 def _is_file(root: int, joined: bytes) -> bool:

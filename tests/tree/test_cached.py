@@ -7,7 +7,7 @@ from unittest import mock
 
 from peerstor.errors import NotFound
 from peerstor.tree import cached, openat2
-from peerstor.tree.cached import MOMENT, CachedFiles, signature_of
+from peerstor.tree.cached import DEEPEST, MOMENT, CachedFiles, signature_of
 from peerstor.tree.sandbox import Sandbox
 from tests.tree.scaffold import StorageCase, path
 from tests.tree.test_sandbox import open_descriptors
@@ -68,6 +68,15 @@ class OpenTests(CachedCase):
 
 class DeclinedTests(CachedCase):
     """What is left to the sandbox."""
+
+    def test_deep(self) -> None:
+        """What lies deeper than anybody needs: each folder on the way costs a walk from the root."""
+        self.write(b"/".join([b"d"] * (DEEPEST - 1)) + b"/f", b"x")
+        self.write(b"/".join([b"d"] * DEEPEST) + b"/f", b"x")
+        opened = self.files.open(path("/d" * (DEEPEST - 1) + "/f"))
+        assert opened is not None
+        opened.close()
+        self.declined("/d" * DEEPEST + "/f")
 
     def test_no_plain_file(self) -> None:
         """Folders, what is absent, files named as folders, and special files, which aren't even opened."""
@@ -160,6 +169,17 @@ class AgainTests(CachedCase):
             self.assertFalse(self.files.unchanged(self.known))
             self.assertIsNone(self.files.again(self.known))
         os.rename(self.root + b"-away", self.root)
+
+    def test_nothing_that_waits(self) -> None:
+        """Nothing is asked of the kernel by a call that may wait for a disk."""
+        self.now += MOMENT
+        with (
+            mock.patch("os.stat", side_effect=AssertionError),
+            mock.patch("os.lstat", side_effect=AssertionError),
+            mock.patch("os.open", side_effect=AssertionError),
+        ):
+            self.assertTrue(self.files.unchanged(self.known))
+            self.assertEqual(self.files.again(self.known), b"12345")
 
     def test_behind_a_link(self) -> None:
         """Nor is the very same file, once a link leads to it, which may lead out of the storage."""
