@@ -193,6 +193,11 @@ class PreconditionFailed(Fault):
 
 
 @define(eq=False, str=False)
+class ChangedMeanwhile(PreconditionFailed):
+    """Something was changed while it was carried to another disk; it is where it was."""
+
+
+@define(eq=False, str=False)
 class RangeNotSatisfiable(Fault):
     """No byte of the wanted ranges exists.
 

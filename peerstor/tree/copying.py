@@ -4,12 +4,13 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from peerstor.errors import Forbidden, TooManyEntries
+from peerstor.tree.likeness import FOLDER, Likeness, names_in
 from peerstor.tree.pace import Pace
-from peerstor.tree.paths import is_private
 from peerstor.tree.syncing import DataSync, sync_folder
 
 MOST = 100_000
@@ -23,7 +24,6 @@ SLICE = 8 << 20
 
 _FICLONE = 0x40049409
 _BATCH = 64
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # What copy_file_range(2) says where this kernel or these two file systems can't do it.
@@ -43,6 +43,10 @@ class Copying:
 
     Names that are private and whatever is neither file, folder nor link are left out. Files keep their bytes,
     times and permissions, and are reflinked where the file system can.
+
+    :ivar began: when, in ns since the epoch.
+    :ivar copied: what all that was copied looked like just before.
+    :ivar made: the folders that were made, by (device, inode).
     """
 
     def __init__(
@@ -68,6 +72,9 @@ class Copying:
         self._fsync = fsync
         self._most = most
         self._count = 0
+        self.began = time.time_ns()
+        self.copied = Likeness(since=self.began)
+        self.made: list[tuple[int, int]] = []
         self._written: list[int] = []
         self._data = DataSync()
         self._pace = Pace()
@@ -101,6 +108,8 @@ class Copying:
     def _one(self, source_fd: int, source: bytes, target_fd: int, target: bytes, above: tuple[bytes, ...]) -> None:
         self._step()
         found = os.stat(source, dir_fd=source_fd, follow_symlinks=False)
+        if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+            self.copied.add(_last(above), found)
         if stat.S_ISLNK(found.st_mode):
             says = os.readlink(source, dir_fd=source_fd)
             if self._keeps(says, above):
@@ -109,7 +118,7 @@ class Copying:
         if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
             return
         try:
-            fd = os.open(source, _FOLDER if stat.S_ISDIR(found.st_mode) else _READ, dir_fd=source_fd)
+            fd = os.open(source, FOLDER if stat.S_ISDIR(found.st_mode) else _READ, dir_fd=source_fd)
         except PermissionError as error:
             raise Forbidden() from error
         try:
@@ -121,9 +130,12 @@ class Copying:
         self, fd: int, found: os.stat_result, target_fd: int, target: bytes, above: tuple[bytes, ...]
     ) -> None:
         if stat.S_ISREG(found.st_mode):
+            self.copied.add(_last(above), found)
             self._file(fd, found, target_fd, target)
         elif stat.S_ISDIR(found.st_mode) and not self._hides(found):
+            self.copied.add(_last(above), found)
             self._folder(fd, found, target_fd, target, above)
+            self.copied.leave()
 
     def _folder(
         self, fd: int, found: os.stat_result, target_fd: int, target: bytes, above: tuple[bytes, ...]
@@ -131,15 +143,14 @@ class Copying:
         if len(above) >= DEEPEST:
             raise TooManyEntries(limit=self._most)
         os.mkdir(target, stat.S_IMODE(found.st_mode) & 0o777 | 0o700, dir_fd=target_fd)
-        made = os.open(target, _FOLDER, dir_fd=target_fd)
+        made = os.open(target, FOLDER, dir_fd=target_fd)
         try:
+            identity = os.fstat(made)
+            self.made.append((identity.st_dev, identity.st_ino))
             # All at once: a copy into a folder above it would else meet itself.
-            with os.scandir(fd) as entries:
-                names = [os.fsencode(entry.name) for entry in self._pace.through(entries)]
-            for name in names:
-                if not is_private(name):
-                    with suppress(FileNotFoundError):  # gone since we read the names
-                        self._one(fd, name, made, name, (*above, name))
+            for name in names_in(fd, self._pace, self._most):
+                with suppress(FileNotFoundError):  # gone since we read the names
+                    self._one(fd, name, made, name, (*above, name))
             os.utime(made, ns=(found.st_atime_ns, found.st_mtime_ns))
             if self._fsync:
                 sync_folder(made)
@@ -171,6 +182,10 @@ class Copying:
     def _check(self) -> None:
         if self._unwanted():
             raise Unwanted()
+
+
+def _last(names: tuple[bytes, ...]) -> bytes:
+    return names[-1] if names else b""
 
 
 def copy_content(source: int, target: int, size: int, check: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ from peerstor.tree.placing import lstat
 from peerstor.tree.renameat2 import rename_new
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.staging import Stage
+from peerstor.tree.standing import check_stands
 from peerstor.tree.syncing import sync_folder
 from peerstor.tree.turns import Turns
 
@@ -94,6 +95,7 @@ class Duplicator:
 
     def _take(self, folder: Opened, built: bytes, target: TreePath, conflict: Conflict, *, known: bool) -> bytes:
         with self._turns.take((folder.stat.st_dev, folder.stat.st_ino)):
+            check_stands(self._sandbox, folder, target)
             for _ in range(TRIES):
                 name = self._choose(folder, target, conflict, known=known)
                 if rename_new(folder.fd, built, folder.fd, name):

@@ -9,6 +9,7 @@ from peerstor.tree.naming import TRIES, Conflict
 from peerstor.tree.paths import TreePath, check_new_name
 from peerstor.tree.placing import free_name, lstat
 from peerstor.tree.sandbox import Sandbox
+from peerstor.tree.standing import check_stands
 from peerstor.tree.syncing import sync_folder
 from peerstor.tree.turns import Turns
 
@@ -40,6 +41,7 @@ class FolderMaker:
         with self._sandbox.parent_of(path) as folder, stated(folder.fd):
             check_new_name(path.name)
             with self._turns.take((folder.stat.st_dev, folder.stat.st_ino)):
+                check_stands(self._sandbox, folder, path)
                 name = path.name
                 for _ in range(TRIES):
                     if lstat(folder, name) is None and _made(folder.fd, name):

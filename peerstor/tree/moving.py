@@ -8,19 +8,21 @@ from contextlib import contextmanager, suppress
 
 from attrs import frozen
 
-from peerstor.errors import BadRequest, Exists, Forbidden, NoParent, NotFound, PreconditionFailed
-from peerstor.tree.copying import Copying
+from peerstor.errors import BadRequest, ChangedMeanwhile, Exists, Forbidden, NoParent, NotFound
+from peerstor.tree.copying import Copying, Unwanted
 from peerstor.tree.doubles import Doubles
 from peerstor.tree.faults import stated
+from peerstor.tree.likeness import Likeness, Look
 from peerstor.tree.naming import TRIES, Conflict, choose
 from peerstor.tree.paths import TreePath
 from peerstor.tree.placing import lstat
 from peerstor.tree.renameat2 import rename_new
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.staging import Stage
+from peerstor.tree.standing import check_stands, tell_gone
 from peerstor.tree.syncing import sync_folder
 from peerstor.tree.trash import Kept, Trash
-from peerstor.tree.turns import Turns
+from peerstor.tree.turns import Held, Turns
 
 
 class OtherDisk(Exception):
@@ -61,7 +63,8 @@ class Mover:
     """Moves and renames files and folders. All methods block; call them in a thread.
 
     Whoever looks, also after a `kill -9`, finds something under its old name or its new one. Only where it was
-    carried to another file system may both be there, each whole. No link is followed at either name.
+    carried to another file system may both be there, each whole. No link is followed at either name. What others
+    add or change meanwhile goes along, or nothing is moved.
     """
 
     def __init__(self, *, sandbox: Sandbox, trash: Trash, turns: Turns, stage: Stage, fsync: bool) -> None:
@@ -99,6 +102,7 @@ class Mover:
 
     def _rename(self, here: Opened, there: Opened, wanted: Wanted, doubles: Doubles) -> Moved:
         with self._turns.take_all(_key(here), _key(there)):
+            self._check_stand(wanted, here, there)
             found = self._found(here, wanted.source)
             check_not_inside(self._sandbox, found.stat, there)
             try:
@@ -111,8 +115,11 @@ class Mover:
     def carry(self, wanted: Wanted, *, unwanted: Callable[[], bool]) -> Moved:
         """Move something to where no rename leads: copy it, publish the copy, and trash the original. Blocks.
 
+        Whoever wants to change a name in it while that is settled, which takes two looks at all that is in it,
+        waits; then the folder is gone for them, or stays.
+
         :param unwanted: asked often whether to give up; before the copy is published, that leaves no trace.
-        :raise PreconditionFailed: the file was changed while it was copied.
+        :raise ChangedMeanwhile: it, or something in it, was changed while it was copied.
         :raise TooManyEntries: it has more entries than are copied in one go.
         :raise Unwanted: it was given up.
         :raise NotFound, NoParent, BadRequest, BadName, Exists, Forbidden: as in `move`.
@@ -126,34 +133,97 @@ class Mover:
                     copying.copy(here.fd, wanted.source.name, there.fd, built)
                 with self._trash.doubles() as doubles:
                     moved, kept = doubles.during(
-                        lambda: self._exchange(here, found, there, built, wanted, doubles)
+                        lambda: self._exchange(here, found, there, built, wanted, copying, unwanted, doubles)
                     )
                 self._trash.settle(kept)
                 self._sync(here)
             return moved
 
     def _exchange(
-        self, here: Opened, found: "_Found", there: Opened, built: bytes, wanted: Wanted, doubles: Doubles
+        self,
+        here: Opened,
+        found: "_Found",
+        there: Opened,
+        built: bytes,
+        wanted: Wanted,
+        copying: Copying,
+        unwanted: Callable[[], bool],
+        doubles: Doubles,
     ) -> tuple[Moved, Kept]:
         """Publish the copy and trash the original."""
-        with self._turns.take_all(_key(here), _key(there)):
+        with self._turns.take_all(_key(here), _key(there)) as held:
+            self._check_stand(wanted, here, there)
             if self._found(here, wanted.source).state != found.state:
-                raise PreconditionFailed()
+                raise ChangedMeanwhile()
+            self._check_same(copying, here.fd, wanted.source.name, held, unwanted)
+            for made in copying.made:  # nobody has one: nobody can see the copy
+                held.take(made)
             moved = self._take(there, built, found, there, wanted, doubles)
             self._sync(there)
-            return moved, self._trash_original(here, wanted, there, moved, None if moved.replaced else built)
+            try:
+                return moved, self._trash_original(copying, here, wanted, held)
+            except (OSError, ChangedMeanwhile):
+                if not moved.replaced:  # it wasn't moved, so it is in one place again
+                    with suppress(OSError):
+                        os.rename(moved.path.name, built, src_dir_fd=there.fd, dst_dir_fd=there.fd)
+                raise
+            finally:
+                tell_gone(self._sandbox)
 
-    def _trash_original(
-        self, here: Opened, wanted: Wanted, there: Opened, moved: Moved, back: bytes | None
-    ) -> Kept:
+    def _check_same(
+        self, copying: Copying, dir_fd: int, name: bytes, held: Held, unwanted: Callable[[], bool]
+    ) -> None:
+        """Look whether a folder is as it was copied, and from there on keep others from changing names in it.
+
+        :raise ChangedMeanwhile: it isn't, or somebody is just changing something.
+        """
+        if not stat.S_ISDIR(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode):
+            return
+
+        def enter(found: os.stat_result) -> None:
+            if not held.take((found.st_dev, found.st_ino)):
+                raise ChangedMeanwhile()
+
+        def check() -> None:
+            if unwanted():
+                raise Unwanted()
+
+        present = Likeness(since=copying.began)
+        most = copying.copied.count
+        Look(present, most=most, hides=self._sandbox.hides, enters=enter, check=check).at(dir_fd, name)
+        if present.value != copying.copied.value:
+            raise ChangedMeanwhile()
+
+    def _trash_original(self, copying: Copying, here: Opened, wanted: Wanted, held: Held) -> Kept:
+        """Take the original away, and see whether other programs, who know no turns, added something at the last.
+
+        :raise ChangedMeanwhile: they did, and it has its place back.
+        :raise OSError: it could not be taken away.
+        """
         source = wanted.source
+        kept = self._trash.move(here.fd, source.name, source, wanted.by, (*here.real, source.name))
+        with (
+            suppress(NotFound),  # somebody drops it already
+            self._trash.claimed(kept),
+            self._trash.lying(kept, here.fd, source.name) as (fd, lies),
+        ):
+            try:
+                self._check_same(copying, fd, lies, held, unwanted=lambda: False)
+            except (OSError, ChangedMeanwhile):
+                if not _renamed_back(fd, lies, here, source.name):
+                    return kept  # the trash has what was added, and the rest has moved
+                self._sync(here)
+                self._trash.discard(kept, here.fd)
+                raise
+        return kept
+
+    def _check_stand(self, wanted: Wanted, here: Opened, there: Opened) -> None:
+        """Refuse where one of the open folders has lost its place; the caller has the turns at both."""
         try:
-            return self._trash.move(here.fd, source.name, source, wanted.by, (*here.real, source.name))
-        except OSError:
-            if back is not None:  # it wasn't moved, so it is in one place again
-                with suppress(OSError):
-                    os.rename(moved.path.name, back, src_dir_fd=there.fd, dst_dir_fd=there.fd)
-            raise
+            check_stands(self._sandbox, here, wanted.source)
+        except NoParent:
+            raise NotFound() from None
+        check_stands(self._sandbox, there, wanted.target)
 
     def _copying(self, unwanted: Callable[[], bool]) -> Copying:
         # A move changes no link, and the trash keeps what isn't copied.
@@ -239,7 +309,7 @@ class _Found:
 
     @property
     def state(self) -> tuple[int, ...]:
-        """What another state of it would differ in; of a folder, nobody can tell."""
+        """What another state of it would differ in; of what is in a folder, a `Likeness` tells."""
         found = self.stat
         if stat.S_ISDIR(found.st_mode):
             return found.st_dev, found.st_ino
@@ -259,6 +329,14 @@ def check_not_inside(sandbox: Sandbox, found: os.stat_result, there: Opened) -> 
         with sandbox.folder(TreePath(there.real[:count], slash=True)) as above:
             if os.path.samestat(above.stat, found):
                 raise BadRequest("A folder cannot be put into itself.")
+
+
+def _renamed_back(dir_fd: int, name: bytes, here: Opened, source: bytes) -> bool:
+    """Give something its old name again; False where that can't be, or something else has it by now."""
+    try:
+        return rename_new(dir_fd, name, here.fd, source)
+    except OSError:
+        return False
 
 
 def _key(folder: Opened) -> tuple[int, int]:

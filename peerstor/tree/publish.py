@@ -16,6 +16,7 @@ from peerstor.tree.naming import Check, Conflict, Intent, Namer, Order
 from peerstor.tree.paths import TreePath
 from peerstor.tree.placing import Part, copy_near, drop_copy, holds, lstat
 from peerstor.tree.sandbox import Opened, Sandbox
+from peerstor.tree.standing import check_stands, tell_gone
 from peerstor.tree.syncing import DataSync, sync_data, sync_folder
 from peerstor.tree.trash import Kept, Trash
 from peerstor.tree.turns import Turns
@@ -194,6 +195,10 @@ class Publisher:
         outcomes: dict[int, Outcome] = {}
         taken: dict[int, tuple[bytes, bool]] = {}
         with self._trash.doubles() as doubles, self._turn(folder):
+            try:
+                check_stands(self._sandbox, folder, next(iter(wishes.values())).target)
+            except Fault as fault:
+                return {**dict.fromkeys(wishes, fault)}
             for index, wish in wishes.items():
                 try:
                     taken[index] = self._namer.take(wish.part, folder, wish.order, doubles)
@@ -264,10 +269,15 @@ class Publisher:
             raise NotFound() from None
         with folder, stated(folder.fd):
             with self._turn(folder):
+                try:
+                    check_stands(self._sandbox, folder, path)
+                except NoParent:
+                    raise NotFound() from None
                 found = self._sandbox.lookup(folder, path.name)
                 _check_kind(found, path, either=either)
                 (check or _nothing)(found)
                 kept = self._move_to_trash(folder, path, by)
+                tell_gone(self._sandbox)  # who has it open, or a folder in it, stores no more there
             self._trash.settle(kept)
             self._sync_folder(folder)
         return kept.id
@@ -283,6 +293,7 @@ class Publisher:
     def _publish(self, part: Part, folder: Opened, order: Order) -> Published:
         def take() -> tuple[bytes, bool]:
             with self._turn(folder):
+                check_stands(self._sandbox, folder, order.target)
                 return self._namer.take(part, folder, order, doubles)
 
         with self._trash.doubles() as doubles:

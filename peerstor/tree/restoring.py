@@ -21,6 +21,7 @@ from peerstor.tree.renameat2 import rename_new
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.scanning import scanned
 from peerstor.tree.staging import Stage
+from peerstor.tree.standing import check_stands
 from peerstor.tree.syncing import sync_folder
 from peerstor.tree.trash import Kept, Trash, kept_as
 from peerstor.tree.turns import Turns
@@ -229,9 +230,9 @@ class Restorer:
         with self._sandbox.parent_of(path) as folder, stated(folder.fd):
             if own:
                 with self._folder_of(kept) as fd:
-                    name = self._from(fd, path.name, folder, path.name, conflict, unwanted)
+                    name = self._from(fd, path.name, folder, path, conflict, unwanted)
             else:
-                name = self._take(folder.fd, kept.beside, folder, path.name, conflict)
+                name = self._take(folder.fd, kept.beside, folder, path, conflict)
             if self._fsync:
                 sync_folder(folder.fd)
         return name
@@ -241,13 +242,13 @@ class Restorer:
         fd: int,
         source: bytes,
         folder: Opened,
-        target: bytes,
+        path: TreePath,
         conflict: Conflict,
         unwanted: Callable[[], bool] | None,
     ) -> bytes:
         """Put back what lies in the trash: by a rename, or by a copy, since a mount may lie between by now."""
         try:
-            return self._take(fd, source, folder, target, conflict)
+            return self._take(fd, source, folder, path, conflict)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
@@ -260,15 +261,16 @@ class Restorer:
             ) as copying,
         ):
             copying.copy(fd, source, folder.fd, built)
-            return self._take(folder.fd, built, folder, target, conflict)
+            return self._take(folder.fd, built, folder, path, conflict)
 
-    def _take(self, fd: int, source: bytes, folder: Opened, target: bytes, conflict: Conflict) -> bytes:
+    def _take(self, fd: int, source: bytes, folder: Opened, path: TreePath, conflict: Conflict) -> bytes:
         with self._turns.take((folder.stat.st_dev, folder.stat.st_ino)):
+            check_stands(self._sandbox, folder, path)
             for _ in range(TRIES):
-                present = lstat(folder, target)
+                present = lstat(folder, path.name)
                 name = choose(
                     folder,
-                    target,
+                    path.name,
                     conflict=conflict,
                     may_replace=False,
                     present=present,

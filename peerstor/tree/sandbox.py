@@ -40,12 +40,14 @@ class Opened:
     :ivar stat: what fstat said of it when it was opened.
     :ivar real: the names on the way from the root to it, every link resolved.
     :ivar floor: those of the folder that the path must not lead out of, resolved likewise; none for the storage.
+    :ivar era: the sandbox's, as it was before it was looked for by `parent_of` (`peerstor.tree.standing`).
     """
 
     fd: int
     stat: os.stat_result
     real: tuple[bytes, ...]
     floor: tuple[bytes, ...] = ()
+    era: object = field(default=None, init=False)
     _open: bool = field(default=True, init=False)
 
     @property
@@ -79,6 +81,8 @@ class Sandbox:
 
     The root is opened afresh by its path for every call, so that a storage that vanished is noticed at once and
     one that returned (mounted again, with other numbers but the same instance id) is served again.
+
+    :ivar era: another object each time that folders have left their places; see `peerstor.tree.standing`.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Sandbox:
         """
         self.root = os.path.abspath(root)
         self._private = private
+        self.era = object()
         self._known: tuple[int, int] | None = None
         self._others = hidden
         self._hidden = private.identities | hidden
@@ -135,10 +140,13 @@ class Sandbox:
         """
         if path.has_private or not path.parts:
             raise NotFound()
+        era = self.era
         try:
-            return self._open(path.parent, folder_only=True)
+            opened = self._open(path.parent, folder_only=True)
         except NotFound:
             raise NoParent() from None
+        opened.era = era
+        return opened
 
     def lookup(self, folder: Opened, name: bytes) -> os.stat_result | None:
         """Tell what a reader would find as `name` in a folder that `open` or `folder` gave. Blocks.

@@ -224,6 +224,23 @@ class Trash:
             for fd in (*folders, trash_fd):
                 sync_folder(fd)
 
+    @contextlib.contextmanager
+    def lying(self, kept: Kept, folder_fd: int, name: bytes) -> Iterator[tuple[int, bytes]]:
+        """Give the open folder in which something lies that `move` has just taken away, and its name there.
+
+        :param folder_fd: the folder that it came from.
+        :param name: what it was called there.
+        """
+        try:
+            fd = os.open(kept.id, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._private.trash_fd)
+        except FileNotFoundError:
+            yield folder_fd, kept.beside
+            return
+        try:
+            yield fd, name
+        finally:
+            os.close(fd)
+
     def discard(self, kept: Kept, folder_fd: int) -> None:
         """Drop something again at once, since its replacement came to nothing.
 

@@ -96,6 +96,9 @@ TABLE: dict[type[errors.Fault], Row] = {
     errors.NoParent: Row(409, "no_parent", "The folder that should hold this does not exist."),
     errors.Exists: Row(409, "exists", "There is something of this name already."),
     errors.PreconditionFailed: Row(412, "precondition", "It has changed in the meantime."),
+    errors.ChangedMeanwhile: Row(
+        412, "precondition", "It was changed while it was moved, so it stays where it was. Try again."
+    ),
     errors.RangeNotSatisfiable: Row(
         416,
         "range",

@@ -2,22 +2,37 @@
 
 import errno
 import os
+import threading
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from peerstor.errors import Exists, NoSpace, PreconditionFailed, TooManyEntries
-from peerstor.tree import doubles, moving, renameat2
+from peerstor.errors import (
+    ChangedMeanwhile,
+    Exists,
+    Fault,
+    NoParent,
+    NoSpace,
+    NotFound,
+    StorageUnavailable,
+    TooManyEntries,
+)
+from peerstor.tree import copying, doubles, moving, renameat2
 from peerstor.tree.copying import Copying, Unwanted
 from peerstor.tree.doubles import SMALL
+from peerstor.tree.making import FolderMaker
 from peerstor.tree.moving import Moved, Mover, OtherDisk, Wanted
 from peerstor.tree.naming import Conflict
 from peerstor.tree.placing import lstat
+from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.staging import Stage
 from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
 from tests.tree.scaffold import StorageCase, path
 from tests.tree.test_crashes import CrashCase, Life
+from tests.tree.test_publish import PublishCase
 
 
 def mover_of(life: Any, turns: Turns | None = None) -> Mover:
@@ -197,7 +212,7 @@ class CarryTests(StorageCase):
             self.write(b"x", b"longer than before")
 
         self.patch(os, "utime", utime)
-        self.assertRaises(PreconditionFailed, moved, self, wanted("/x", "/m/x"))
+        self.assertRaises(ChangedMeanwhile, moved, self, wanted("/x", "/m/x"))
         self.assertEqual((self.left(), self.read(b"x")), ([], b"longer than before"))
 
     def test_trash_refuses(self) -> None:
@@ -206,6 +221,289 @@ class CarryTests(StorageCase):
         self.fail_os("mkdir", errno.ENOSPC)
         self.assertRaises(NoSpace, moved, self, wanted("/x", "/m/x"))
         self.assertEqual((self.left(), os.listdir(self.at(b"m")), self.read(b"x")), ([], [], b"hello"))
+
+
+class CarryBesideOthersTests(PublishCase):
+    """To another file system, while others write into what is carried."""
+
+    order = wanted("/x/", "/m/x")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.mount(b"m")
+        self.turns = Turns()
+        self.publisher = Publisher(sandbox=self.sandbox, trash=self.trash, fsync=True, turns=self.turns)
+        stage = Stage(private=self.private, sandbox=self.sandbox, fsync=True)
+        self.mover = Mover(sandbox=self.sandbox, trash=self.trash, turns=self.turns, stage=stage, fsync=True)
+        for name in (b"x/below/old", b"x/first", b"x/last"):
+            self.write(name, b"old")
+
+    def carry(self) -> Moved:
+        return self.mover.carry(self.order, unwanted=lambda: False)
+
+    def while_copied(self, act: Callable[[], object]) -> None:
+        """Do something once when all has been copied."""
+        real, acts = Copying.copy, iter([act])
+
+        def copy(self: Copying, *arguments: Any) -> None:
+            real(self, *arguments)
+            for one in acts:
+                one()
+
+        self.patch(Copying, "copy", copy)
+
+    def at_the_last(self, act: Callable[[], object], *, after: Callable[[], object] = lambda: None) -> None:
+        """Do something when all has been looked at and the original is about to go, and when it has gone."""
+
+        def move(*arguments: Any) -> Any:
+            act()
+            kept = Trash.move(self.trash, *arguments)
+            after()
+            return kept
+
+        self.patch(self.trash, "move", move)
+
+    def assert_stays(self, **more: bytes) -> None:
+        """It is where it was, with what came to it, and in no other place."""
+        expected = {b"first": b"old", b"last": b"old", **{key.encode(): value for key, value in more.items()}}
+        names = [name for name in os.listdir(self.at(b"x")) if name != b"below"]
+        self.assertEqual({name: self.read(b"x/" + name) for name in names}, expected)
+        self.assertEqual(os.listdir(self.at(b"m")), [])
+        self.assertEqual(os.listdir(self.at(b".peerstor/parts")), [])
+        self.assertEqual(self.turns._all, {})
+
+    def test_uploads_meanwhile(self) -> None:
+        """What is stored in it while it is copied, new or in the place of something, keeps it where it is."""
+        stored: dict[str, bytes] = {}
+        went: list[None] = []
+        self.at_the_last(lambda: went.append(None))
+        for name in ("new", "first", "last"):
+            stored[name] = b"new"
+            self.while_copied(lambda url=f"/x/{name}": self.publish(url, Conflict.REPLACE, may_replace=True))
+            self.assertRaises(ChangedMeanwhile, self.carry)
+            self.assert_stays(**stored)
+        self.assertEqual(went, [], "it was in its place all the time")
+
+    def test_takes_along(self) -> None:
+        """What is replaced before its turn to be copied has come goes along."""
+        real, files = copying.copy_content, iter((b"/x/last", b""))
+
+        def content(*arguments: Any) -> None:
+            real(*arguments)
+            if url := next(files, b""):
+                self.publish(url.decode(), Conflict.REPLACE, may_replace=True)
+
+        self.patch(copying, "copy_content", content)
+        self.carry()
+        self.assertEqual((self.read(b"m/x/last"), self.read(b"m/x/first")), (b"new", b"old"))
+
+    def test_whatever_is_done_meanwhile(self) -> None:
+        """Deleting, renaming, a folder that is made or exchanged, deep down too: each keeps it where it is."""
+        acts: tuple[Callable[[], object], ...] = (
+            lambda: self.publisher.delete(path("/x/first"), by="ann"),
+            lambda: self.mover.move(wanted("/x/last", "/x/later")),
+            lambda: os.mkdir(self.at(b"x/below/made")),
+            lambda: os.rename(self.write(b"other/below/old", b"odd")[:-4], self.at(b"x/below/made/below")),
+            lambda: self.publish("/x/below/old", Conflict.REPLACE, may_replace=True),
+            lambda: os.symlink(b"first", self.at(b"x/link")),
+            lambda: os.utime(self.at(b"x/below/old"), ns=(1, 2)),
+            lambda: self.write(b"x/later", b"old"),
+        )
+        for act in acts:
+            self.while_copied(act)
+            self.assertRaises(ChangedMeanwhile, self.carry)
+            self.assertEqual(os.listdir(self.at(b"m")), [])
+        self.assertTrue(self.carry())
+
+    def test_in_the_same_tick(self) -> None:
+        """A file that replaces another of its size and times is no longer the one that was copied."""
+        real = os.stat
+
+        def replace() -> None:
+            before = real(self.at(b"x/first"))
+            os.rename(self.write(b"y", b"OLD"), self.at(b"x/first"))
+            self.patch(os, "stat", lambda name, **rest: Alike(before, real(name, **rest)))
+
+        class Alike:
+            """What stat says of a file, with the times of another."""
+
+            def __init__(self, before: os.stat_result, found: os.stat_result) -> None:
+                self.before, self.found = before, found
+
+            def __getattr__(self, name: str) -> Any:
+                alike = self.found.st_size == 3 and name in ("st_mtime_ns", "st_ctime_ns")
+                return getattr(self.before if alike else self.found, name)
+
+        for name in (b"x/last", b"x/below/old"):
+            os.unlink(self.at(name))
+        self.while_copied(replace)
+        self.assertRaises(ChangedMeanwhile, self.carry)
+        self.assertEqual(self.read(b"x/first"), b"OLD")
+
+    def test_private_names(self) -> None:
+        """Partial uploads come and go, and change nothing."""
+        self.while_copied(lambda: self.write(b"x/below/.peerstor-1.part"))
+        self.assertEqual(self.carry().path, path("/m/x/"))
+
+    def test_numbers_that_do_not_last(self) -> None:
+        """Where a file gets another number whenever it is looked at, it is still the same if its times are old."""
+        self.patch(copying, "time", self)
+        self.while_copied(lambda: self.patch(moving, "Look", Elsewhere))
+        self.assertEqual(self.carry().path, path("/m/x/"))
+
+    @staticmethod
+    def time_ns() -> int:
+        """An hour from now, so that all times are old."""
+        return time.time_ns() + 3600 * 10**9
+
+    def test_somebody_at_it(self) -> None:
+        """While somebody else changes names in a folder of it, nothing is settled, and nobody waits in a circle."""
+        with self.sandbox.folder(path("/x/below/")) as below:
+            key = below.stat.st_dev, below.stat.st_ino
+        held, done = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with self.turns.take(key):
+                held.set()
+                done.wait(10)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait(10)
+        self.assertRaises(ChangedMeanwhile, self.carry)
+        done.set()
+        thread.join(10)
+        self.assert_stays()
+
+    def late(self, act: Callable[[], object], folder: bytes) -> list[Any]:
+        """Have a writer come into a folder when all is settled, who finds it and waits; give what becomes of that."""
+        outcomes: list[Any] = []
+
+        def run() -> None:
+            try:
+                outcomes.append(act())
+            except Fault as fault:
+                outcomes.append(type(fault))
+
+        thread = threading.Thread(target=run)
+        self.addCleanup(thread.join, 10)
+
+        def start() -> None:
+            found = os.stat(self.at(folder))
+            thread.start()
+            deadline = time.monotonic() + 10
+            while self.turns._all[found.st_dev, found.st_ino].wanted_by < 2 and time.monotonic() < deadline:
+                time.sleep(0.001)
+
+        self.at_the_last(start)
+        self.threads = [thread]
+        return outcomes
+
+    def joined(self) -> None:
+        for thread in self.threads:
+            thread.join(10)
+
+    def test_who_has_it_open(self) -> None:
+        """Who found a folder before it went, and has the turn after that, stores and deletes nothing in the trash."""
+        maker = FolderMaker(sandbox=self.sandbox, turns=self.turns, fsync=True)
+        for act, fault, folder in (
+            (lambda: self.publish("/x/below/new"), NoParent, b"x/below"),
+            (lambda: self.publish("/x/new"), NoParent, b"x"),
+            (lambda: maker.make(path("/x/below/new/")), NoParent, b"x/below"),
+            (lambda: self.publisher.delete(path("/x/below/old"), by="bob"), NotFound, b"x/below"),
+            (lambda: self.mover.move(wanted("/x/below/old", "/x/below/new")), NotFound, b"x/below"),
+            (lambda: self.publish("/m/x/below/new"), path("/m/x/below/new"), b"m/x/below"),
+        ):
+            outcomes = self.late(act, folder)
+            self.assertEqual(self.carry().path, path("/m/x/"))
+            self.joined()
+            self.assertEqual([getattr(one, "path", one) for one in outcomes], [fault])
+            self.assertNotIn(b"new", [os.path.basename(name) for name in self.trashed_paths()])
+            self.assertEqual(self.read(b"m/x/below/old"), b"old")
+            os.rename(self.at(b"m/x"), self.at(b"m/done-%d" % len(os.listdir(self.at(b"m")))))
+            self.write(b"x/below/old", b"old")
+
+    def trashed_paths(self) -> list[bytes]:
+        """All that lies in the trash, folders aside."""
+        return [name for _, _, files in os.walk(self.at(b".peerstor/trash")) for name in files]
+
+    def test_another_program_at_the_last(self) -> None:
+        """What a program that knows no turns adds when all has been looked at keeps it where it is, too."""
+        self.at_the_last(lambda: self.write(b"x/later", b"late"))
+        self.assertRaises(ChangedMeanwhile, self.carry)
+        self.assert_stays(later=b"late")
+        self.assertEqual(os.listdir(self.at(b".peerstor/trash")), [])
+
+    def test_another_program_on_the_mount(self) -> None:
+        """From there it is the same, where the trash lies beside the place."""
+        self.write(b"m/y/below/old", b"old")
+        self.order = wanted("/m/y/", "/y")
+        self.at_the_last(lambda: self.write(b"m/y/below/later", b"late"))
+        self.assertRaises(ChangedMeanwhile, self.carry)
+        self.assertEqual(sorted(os.listdir(self.at(b"m/y/below"))), [b"later", b"old"])
+        self.assertEqual(os.listdir(self.at(b"m")), [b"y"])
+        self.assertFalse(os.path.exists(self.at(b"y")))
+        self.assertEqual(os.listdir(self.at(b".peerstor/trash")), [])
+
+    def test_its_name_taken_at_the_last(self) -> None:
+        """Where its name is taken by then, nothing is written over: it has moved, and the trash has the rest."""
+        self.at_the_last(lambda: self.write(b"x/later", b"late"), after=lambda: self.write(b"x", b"other"))
+        self.assertEqual(self.carry().path, path("/m/x/"))
+        self.assertEqual((self.read(b"x"), self.read(b"m/x/first")), (b"other", b"old"))
+        self.assertIn(b"later", self.trashed_paths())
+
+    def test_dropped_at_the_last(self) -> None:
+        """What somebody drops from the trash at once has moved all the same."""
+        self.at_the_last(lambda: None, after=lambda: Trash(
+            private=self.private, sandbox=self.sandbox, keep_seconds=-60
+        ).sweep())  # fmt: skip
+        self.assertEqual(self.carry().path, path("/m/x/"))
+        self.assertEqual(self.read(b"m/x/first"), b"old")
+
+    def test_swept_while_looked_at(self) -> None:
+        """While it isn't settled that the original has gone, nobody drops it from the trash."""
+        self.at_the_last(lambda: self.write(b"x/later", b"late"))
+        lying = self.trash.lying
+
+        def swept(*arguments: Any) -> Any:
+            self.patch(self.trash, "_keep_seconds", -60)
+            self.trash.sweep()
+            return lying(*arguments)
+
+        self.patch(self.trash, "lying", swept)
+        self.assertRaises(ChangedMeanwhile, self.carry)
+        self.assert_stays(later=b"late")
+
+    def test_trash_unavailable(self) -> None:
+        """Who waited for the copy, which goes again where the original can't, stores nothing in what is removed."""
+        outcomes = self.late(lambda: self.publish("/m/x/below/new"), b"m/x/below")
+        self.fail_os("mkdir", errno.EIO, when=lambda name, *_, **__: isinstance(name, str))  # a place in the trash
+        self.assertRaises(StorageUnavailable, self.carry)
+        self.joined()
+        self.assertEqual(outcomes, [NoParent])
+
+
+class Elsewhere(moving.Look):
+    """A look that finds other numbers."""
+
+    def at(self, dir_fd: int, name: bytes, called: bytes = b"") -> None:
+        """Look, with what os.stat says of files changed."""
+        real = os.stat
+        try:
+            os.stat = lambda name, **rest: Renumbered(real(name, **rest))  # type: ignore[assignment]
+            super().at(dir_fd, name, called)
+        finally:
+            os.stat = real
+
+
+class Renumbered:
+    """What stat says, but for the number of a file."""
+
+    def __init__(self, found: os.stat_result) -> None:
+        self._found = found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name) + (name == "st_ino")
 
 
 class MoveCrashTests(CrashCase):

@@ -107,6 +107,26 @@ class OutcomeTests(TogetherCase):
         self.assertEqual(self.visible(), {b"new": b"1", b"file (2)": b"2", b"file": b"3"})
         self.assertEqual((self.parts(), self.trashed()), ([], [b"old"]))
 
+    def test_folder_deleted(self) -> None:
+        """Nothing is stored in a folder that was deleted since it was found, be there another of its name."""
+        for folder in (b"a/below", b"b"):
+            os.makedirs(self.at(folder))
+        wishes = (
+            self.wish("/a/below/file"),
+            self.wish("/b/file"),
+            self.wish("/a/below/another"),
+            self.wish("/file"),
+        )
+        with Folders(self.sandbox) as folders:
+            for wish in wishes:
+                folders.parent_of(wish.target)
+            for url in ("/a/", "/b/"):
+                self.publisher.delete(path(url), by="ann")
+            os.mkdir(self.at(b"b"))
+            outcomes = self.publisher.publish_all(wishes, folders)
+        self.assertEqual([type(one) for one in outcomes], [NoParent, NoParent, NoParent, Published])
+        self.assertEqual((self.visible(), self.trashed()), ({b"b": None, b"file": b"new"}, []))
+
     def test_no_way(self) -> None:
         """Where no rename leads, the wish says so, and the others are published."""
         self.write(b"mounted/old")

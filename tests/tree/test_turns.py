@@ -36,6 +36,17 @@ class TurnsTests(SynchronousTestCase):
             thread.join(10)
         self.assertEqual(order, ["other key", "first", "second"])
 
+    def test_one_more(self) -> None:
+        """Who holds some may have one more that nobody has, once or often, and doesn't wait for one that is taken."""
+        turns = Turns()
+        with turns.take("c"), turns.take_all((2,), (1,)) as held:
+            self.assertTrue(held.take("d") and held.take("d") and held.take((1,)))
+            self.assertFalse(held.take("c"))
+            self.assertEqual(len(turns._all), 4)
+        self.assertEqual(turns._all, {})
+        with turns.take("d"), turns.take((1,)):
+            pass
+
     def test_nothing_is_kept(self) -> None:
         """A key that nobody wants any more costs no memory, also after a failure."""
         turns = Turns()

@@ -41,7 +41,8 @@ OPERATIONS = (
         name="move",
         tag=TAG,
         summary="Move or rename a file or folder.",
-        description="To another disk it is copied first, and appears whole or not at all. "
+        description="To another disk it is copied first, and appears whole or not at all; "
+        "where it was changed meanwhile, it stays where it was. "
         "At the new place the right `create` is needed.",
         needs=Right.CHANGE,
         parameters=(
@@ -62,7 +63,7 @@ OPERATIONS = (
             conflict(Conflict.REFUSE, Conflict.RENAME, Conflict.REPLACE),
         ),
         answers={200: settled("It is there.")},
-        faults=(*_CHANGE, errors.PreconditionFailed, errors.TooManyEntries),
+        faults=(*_CHANGE, errors.ChangedMeanwhile, errors.TooManyEntries),
     ),
     Operation(
         method="POST",
