@@ -76,7 +76,7 @@ class TooLarge(Fault):
 
 @define(eq=False, str=False)
 class TooManyEntries(Fault):
-    """There are more files and folders in it than are copied in one go, or they lie too deep.
+    """There are more files and folders in it than are copied in one go.
 
     :param limit: the largest number of them that is.
     """

@@ -11,13 +11,11 @@ from contextlib import suppress
 from peerstor.errors import Forbidden, TooManyEntries
 from peerstor.tree.likeness import FOLDER, Likeness, names_in
 from peerstor.tree.pace import Pace
+from peerstor.tree.paths import check_depth
 from peerstor.tree.syncing import DataSync, sync_folder
 
 MOST = 100_000
 """Files and folders that one copy may have: about a minute of work."""
-
-DEEPEST = 200
-"""Folders in one another. Each level holds two descriptors."""
 
 SLICE = 8 << 20
 """Bytes between two looks whether the copy is still wanted: some milliseconds of a disk."""
@@ -56,6 +54,7 @@ class Copying:
         keeps: Keeps,
         unwanted: Callable[[], bool],
         fsync: bool,
+        depth: int = 0,
         most: int = MOST,
     ) -> None:
         """Begin.
@@ -65,11 +64,13 @@ class Copying:
             the copied folder on.
         :param unwanted: asked often whether to give up.
         :param fsync: whether all of it is to be on the disk before the `with` ends.
+        :param depth: folders that the copy is to lie in.
         """
         self._hides = hides
         self._keeps = keeps
         self._unwanted = unwanted
         self._fsync = fsync
+        self._depth = depth
         self._most = most
         self._count = 0
         self.began = time.time_ns()
@@ -94,6 +95,7 @@ class Copying:
 
         :raise Forbidden: something of it may not be read.
         :raise TooManyEntries: it has more entries than one copy may.
+        :raise BadRequest: folders of it would lie too deep.
         :raise Unwanted: nobody waits any more.
         :raise OSError: something could not be read or written.
         """
@@ -140,8 +142,7 @@ class Copying:
     def _folder(
         self, fd: int, found: os.stat_result, target_fd: int, target: bytes, above: tuple[bytes, ...]
     ) -> None:
-        if len(above) >= DEEPEST:
-            raise TooManyEntries(limit=self._most)
+        check_depth(self._depth + len(above))
         os.mkdir(target, stat.S_IMODE(found.st_mode) & 0o777 | 0o700, dir_fd=target_fd)
         made = os.open(target, FOLDER, dir_fd=target_fd)
         try:

@@ -49,7 +49,7 @@ class Duplicator:
         :param unwanted: asked often whether to give up, which leaves no trace.
         :raise NotFound: there is nothing to copy, or no client's business.
         :raise NoParent: the folder that should hold the copy is absent.
-        :raise BadRequest: a folder would come to lie in itself.
+        :raise BadRequest: a folder would come to lie in itself, or too deep.
         :raise BadName, Exists: the name may not be given; is taken.
         :raise Forbidden: something may not be read.
         :raise TooManyEntries: it has more entries than are copied in one go.
@@ -80,7 +80,13 @@ class Duplicator:
             place = (*folder.real, target.name, *names[:-1])
             return stays_inside(says, place, floor=folder.floor, root=self._sandbox.root)
 
-        return Copying(hides=self._sandbox.hides, keeps=keeps, unwanted=unwanted, fsync=self._fsync)
+        return Copying(
+            hides=self._sandbox.hides,
+            keeps=keeps,
+            unwanted=unwanted,
+            fsync=self._fsync,
+            depth=len(folder.real),
+        )
 
     def _choose(self, folder: Opened, target: TreePath, conflict: Conflict, *, known: bool) -> bytes:
         return choose(

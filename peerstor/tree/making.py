@@ -6,7 +6,7 @@ from collections.abc import Callable
 from peerstor.errors import Exists, NoParent, NotFound
 from peerstor.tree.faults import stated
 from peerstor.tree.naming import TRIES, Conflict
-from peerstor.tree.paths import TreePath, check_new_name
+from peerstor.tree.paths import TreePath, check_depth, check_new_name
 from peerstor.tree.placing import free_name, lstat
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.standing import check_stands
@@ -33,6 +33,7 @@ class FolderMaker:
         :param conflict: what to do when the name is taken: another name (RENAME), or nothing.
         :raise NoParent, NotFound: the folder above it is absent, or no client's business.
         :raise BadName: the name may not be given.
+        :raise BadRequest: it would lie too deep.
         :raise Exists: it is taken.
         :raise NoSpace, StorageUnavailable: the disk is full, or cannot be written.
         """
@@ -40,6 +41,7 @@ class FolderMaker:
             raise Exists()
         with self._sandbox.parent_of(path) as folder, stated(folder.fd):
             check_new_name(path.name)
+            check_depth(len(folder.real))
             with self._turns.take((folder.stat.st_dev, folder.stat.st_ino)):
                 check_stands(self._sandbox, folder, path)
                 name = path.name
@@ -60,8 +62,14 @@ class FolderMaker:
 
         :param may: tells whether a folder may be made; asked for each that is missing.
         :raise NoParent: one may not be made, or something else is in its place.
-        :raise BadName, NoSpace, StorageUnavailable: as in `make`.
+        :raise BadName, BadRequest, NoSpace, StorageUnavailable: as in `make`.
         """
+        try:
+            self._sandbox.parent_of(path).close()
+        except NoParent:
+            check_depth(len(path.parts) - 2)  # before each folder on the way is looked for
+        else:
+            return
         for count in range(1, len(path.parts)):
             folder = TreePath(path.parts[:count], slash=True, within=min(path.within, count))
             try:

@@ -14,7 +14,7 @@ from peerstor.tree.doubles import Doubles
 from peerstor.tree.faults import stated
 from peerstor.tree.likeness import Likeness, Look
 from peerstor.tree.naming import TRIES, Conflict, choose
-from peerstor.tree.paths import TreePath
+from peerstor.tree.paths import TreePath, check_depth
 from peerstor.tree.placing import lstat
 from peerstor.tree.renameat2 import rename_new
 from peerstor.tree.sandbox import Opened, Sandbox
@@ -86,7 +86,7 @@ class Mover:
         :raise NotFound: there is nothing, or no client's business, under the old name; or a file was named as a
             folder.
         :raise NoParent: the folder that should hold the new name is absent.
-        :raise BadRequest: a folder would come to lie in itself.
+        :raise BadRequest: a folder would come to lie in itself, or too deep.
         :raise BadName: the new name may not be given.
         :raise Exists: it is taken and may not change (REFUSE), or a folder is in the game (REPLACE).
         :raise Forbidden: it is taken and the principal may not replace it; or the old name is the root's.
@@ -104,7 +104,7 @@ class Mover:
         with self._turns.take_all(_key(here), _key(there)):
             self._check_stand(wanted, here, there)
             found = self._found(here, wanted.source)
-            check_not_inside(self._sandbox, found.stat, there)
+            self._check_place(found, here, there)
             try:
                 return self._take(here, wanted.source.name, found, there, wanted, doubles)
             except OSError as error:
@@ -127,9 +127,9 @@ class Mover:
         """
         with self._places(wanted) as (here, there):
             found = self._found(here, wanted.source)
-            check_not_inside(self._sandbox, found.stat, there)
+            self._check_place(found, here, there)
             with self._stage.beside(there) as built:
-                with self._copying(unwanted) as copying:
+                with self._copying(unwanted, depth=len(there.real)) as copying:
                     copying.copy(here.fd, wanted.source.name, there.fd, built)
                 with self._trash.doubles() as doubles:
                     moved, kept = doubles.during(
@@ -225,9 +225,21 @@ class Mover:
             raise NotFound() from None
         check_stands(self._sandbox, there, wanted.target)
 
-    def _copying(self, unwanted: Callable[[], bool]) -> Copying:
+    def _check_place(self, found: "_Found", here: Opened, there: Opened) -> None:
+        check_not_inside(self._sandbox, found.stat, there)
+        # One that lies deep already may have another name there.
+        if stat.S_ISDIR(found.stat.st_mode) and len(there.real) > len(here.real):
+            check_depth(len(there.real))
+
+    def _copying(self, unwanted: Callable[[], bool], *, depth: int) -> Copying:
         # A move changes no link, and the trash keeps what isn't copied.
-        return Copying(hides=self._sandbox.hides, keeps=lambda *_: True, unwanted=unwanted, fsync=self._fsync)
+        return Copying(
+            hides=self._sandbox.hides,
+            keeps=lambda *_: True,
+            unwanted=unwanted,
+            fsync=self._fsync,
+            depth=depth,
+        )
 
     @contextmanager
     def _places(self, wanted: Wanted) -> Iterator[tuple[Opened, Opened]]:
@@ -323,12 +335,8 @@ def check_not_inside(sandbox: Sandbox, found: os.stat_result, there: Opened) -> 
     :param there: the folder that is to hold it.
     :raise BadRequest: it would.
     """
-    if not stat.S_ISDIR(found.st_mode):
-        return
-    for count in range(len(there.real) + 1):
-        with sandbox.folder(TreePath(there.real[:count], slash=True)) as above:
-            if os.path.samestat(above.stat, found):
-                raise BadRequest("A folder cannot be put into itself.")
+    if stat.S_ISDIR(found.st_mode) and sandbox.lies_in(there, found):
+        raise BadRequest("A folder cannot be put into itself.")
 
 
 def _renamed_back(dir_fd: int, name: bytes, here: Opened, source: bytes) -> bool:

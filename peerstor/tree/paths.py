@@ -9,13 +9,16 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from attrs import field, frozen
 
-from peerstor.errors import BadName, BadPath
+from peerstor.errors import BadName, BadPath, BadRequest
 
 # The limit of ext4, XFS, Btrfs, ZFS, APFS and tmpfs alike; a longer name could not be copied between them.
 NAME_BYTES = 255
 # Longer "suffixes" are sentences with a full stop in them, not file types.
 SUFFIX_BYTES = 32
 PRIVATE_PREFIX = ".peerstor"
+DEEPEST = 200
+"""Folders in one another that can be made here: each step of a path costs a look at the disk, and each level of a
+copy two descriptors. Those of people are a tenth as deep."""
 
 _MALFORMED_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -133,6 +136,16 @@ def check_new_name(name: bytes) -> None:
         raise BadName()
     if _CONTROL.search(name.decode("utf-8", "surrogateescape")):
         raise BadName()
+
+
+def check_depth(above: int) -> None:
+    """Refuse a new folder that would lie too deep (what lies there already may).
+
+    :param above: folders that it would lie in, the root aside.
+    :raise BadRequest: there are as many as may be in one another.
+    """
+    if above >= DEEPEST:
+        raise BadRequest("Folders can be made up to {limit} deep in one another.", limit=DEEPEST)
 
 
 def numbered(name: bytes, number: int) -> bytes:

@@ -134,6 +134,7 @@ class Restorer:
         :raise NotFound: there is nothing of that id that concerns whoever asks, or somebody is at it.
         :raise NoParent: the folder that it was in is gone.
         :raise Exists: its name is taken.
+        :raise BadRequest: the folders above it, or those in what has to be copied, would lie too deep.
         :raise NoSpace, StorageUnavailable: the disk cannot be written.
         :raise OtherDisk: no rename leads there, and `unwanted` wasn't given.
         :raise TooManyEntries, Unwanted: as `Mover.carry`.

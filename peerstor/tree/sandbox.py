@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -187,6 +188,20 @@ class Sandbox:
             raise fault_of_reading(error) from error
         return self._verified(fd, (*folder.real, name), folder.floor, folder_only=False)
 
+    def lies_in(self, folder: Opened, found: os.stat_result) -> bool:
+        """Tell whether an open folder is another one or lies in it, whatever the names on the way. Blocks.
+
+        :param folder: as `open`, `folder` or `parent_of` gave it. One way down leads to it, however deep it lies.
+        :param found: what stat says of the other.
+        :raise NotFound: it lies elsewhere by now.
+        :raise StorageUnavailable, Overloaded: as in `open`.
+        """
+        try:
+            with self._walk() as walk:
+                return walk.meets(found, folder.real)
+        except OSError as error:
+            raise fault_of_reading(error) from error
+
     def _look_through(self, folder: Opened, name: bytes) -> os.stat_result:
         with self._walk(folder.real) as walk:
             last, found = walk.to((name,))
@@ -284,7 +299,7 @@ class _Walk:
         # The names from the root to where we are; the descriptor is None after a step up or a leap, until it is
         # needed. Stepping up goes down again from the root by names, never by the kernel's `..`, which follows
         # a folder that somebody moved out of the storage; and a deep path costs two descriptors, not a stack.
-        self.real = start
+        self._names = [*start]
         self._fd: int | None = None if start else root_fd
 
     def __enter__(self) -> Self:
@@ -297,10 +312,15 @@ class _Walk:
         os.close(self._root_fd)
 
     @property
+    def real(self) -> tuple[bytes, ...]:
+        """The names from the root to the folder that the walk has come to."""
+        return tuple(self._names)
+
+    @property
     def fd(self) -> int:
         """Descriptor of the folder that the walk has come to."""
         if self._fd is None:
-            names, self.real, self._fd = self.real, (), self._root_fd
+            names, self._names, self._fd = self._names, [], self._root_fd
             for name in names:
                 # They were real folders a moment ago; a link among them now is a race, and the way ends.
                 self._enter(name)
@@ -308,7 +328,7 @@ class _Walk:
 
     def place(self, name: bytes) -> tuple[bytes, ...]:
         """Give the names from the root to `name`, as `to` gave it."""
-        return self.real if name == b"." else (*self.real, name)
+        return self.real if name == b"." else (*self._names, name)
 
     def down(self, parts: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Walk into a folder, and give the names from the root to it.
@@ -318,6 +338,15 @@ class _Walk:
         # What comes before a `.` is entered, not only looked at.
         self.to((*parts, b"."))
         return self.real
+
+    def meets(self, found: os.stat_result, names: Iterable[bytes]) -> bool:
+        """Walk down by names of folders, and tell whether one of them, or the first, is what was found.
+
+        :raise NotFound, OSError: as in `to`.
+        """
+        if os.path.samestat(os.fstat(self.fd), found):
+            return True
+        return any(os.path.samestat(self._enter(name), found) for name in names)
 
     def to(self, parts: tuple[bytes, ...]) -> tuple[bytes, os.stat_result]:
         """Walk down.
@@ -356,14 +385,15 @@ class _Walk:
             self._follow(name, ahead)
         return None
 
-    def _enter(self, name: bytes) -> None:
+    def _enter(self, name: bytes) -> os.stat_result:
         fd = os.open(name, _PASS | os.O_NOFOLLOW, dir_fd=self.fd)
         self._leave()
         self._fd = fd
-        self.real = (*self.real, name)
+        self._names.append(name)
         found = os.fstat(fd)
         if (found.st_dev, found.st_ino) in self._hidden:
             raise NotFound()
+        return found
 
     def _follow(self, name: bytes, ahead: list[bytes]) -> None:
         self._links += 1
@@ -379,7 +409,7 @@ class _Walk:
         parts = [part or b"." for part in target.split(b"/")]
         if target.startswith(b"/"):
             parts = self._inside(parts)
-            self._jump(())
+            self._jump([])
         ahead.extend(reversed(parts))
 
     def _inside(self, parts: list[bytes]) -> list[bytes]:
@@ -392,13 +422,13 @@ class _Walk:
         raise NotFound()
 
     def _up(self) -> None:
-        if not self.real:
+        if not self._names:
             raise NotFound()
-        self._jump(self.real[:-1])
+        self._jump(self._names[:-1])
 
-    def _jump(self, names: tuple[bytes, ...]) -> None:
+    def _jump(self, names: list[bytes]) -> None:
         self._leave()
-        self.real = names
+        self._names = names
         self._fd = None if names else self._root_fd
 
     def _leave(self) -> None:

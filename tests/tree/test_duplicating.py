@@ -7,11 +7,12 @@ from typing import Any
 
 from peerstor.errors import BadRequest, Exists, Forbidden, NoSpace, TooManyEntries
 from peerstor.tree import copying, duplicating, renameat2
-from peerstor.tree.copying import DEEPEST, Copying, Unwanted
+from peerstor.tree.copying import Copying, Unwanted
 from peerstor.tree.duplicating import Duplicator, stays_inside
+from peerstor.tree.moving import check_not_inside
 from peerstor.tree.naming import Conflict
 from peerstor.tree.operations import Operations
-from peerstor.tree.paths import TreePath
+from peerstor.tree.paths import DEEPEST, TreePath
 from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
 from tests.tree.scaffold import StorageCase, path
@@ -190,8 +191,49 @@ class BoundsTests(CopyCase):
             os.mkdir(deep)
             deep += b"/d"
         self.patch(duplicating, "Copying", Copying)
-        self.assertRaises(TooManyEntries, self.copy, "/deep", "/c")
+        self.assertRaises(BadRequest, self.copy, "/deep", "/c")
         self.assertEqual((self.left(), self.names()), ([], [b".peerstor", b"a", b"b", b"deep"]))
+
+    def test_place_too_deep(self) -> None:
+        """Nor does a copy have folders deeper in the storage than they may be made; it may have files there."""
+        deep = b"/".join([b"d"] * (DEEPEST - 1))
+        os.makedirs(self.at(deep))
+        self.write(b"a/b/x")
+        for source, fits in (("/a", False), ("/a/b", True), ("/a/b/x", True)):
+            if not fits:
+                self.assertRaises(BadRequest, self.copy, source, f"/{deep.decode()}/c")
+                self.assertEqual((self.left(deep), self.names(deep)), ([], []))
+            else:
+                self.assertTrue(self.copy(source, f"/{deep.decode()}/c"))
+
+    def test_one_way_down(self) -> None:
+        """Whether a folder would come to lie in itself is told by one way down, and no descriptor is left open."""
+        deep = b"/".join([b"d"] * 600)
+        os.makedirs(self.at(deep + b"/a"))
+        real, count = os.open, [0]
+
+        def counted(*arguments: Any, **rest: Any) -> int:
+            count[0] += 1
+            return real(*arguments, **rest)
+
+        with self.sandbox.folder(path(f"/{deep.decode()}/")) as there:
+            before = len(os.listdir("/proc/self/fd"))
+            self.patch(os, "open", counted)
+            self.write(b"other/x")
+            for name, inside in (
+                (b"other", False),
+                (b"d", True),
+                (deep, True),
+                (deep + b"/a", False),
+                (b"", True),
+            ):
+                count[0], found = 0, os.stat(self.at(name))
+                if inside:
+                    self.assertRaises(BadRequest, check_not_inside, self.sandbox, found, there)
+                else:
+                    check_not_inside(self.sandbox, found, there)
+                self.assertLess(count[0], 610)
+            self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
     def test_full_disk(self) -> None:
         """A disk that is full at any step is said to be, and nothing stays."""

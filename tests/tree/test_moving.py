@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from peerstor.errors import (
+    BadRequest,
     ChangedMeanwhile,
     Exists,
     Fault,
@@ -24,6 +25,7 @@ from peerstor.tree.doubles import SMALL
 from peerstor.tree.making import FolderMaker
 from peerstor.tree.moving import Moved, Mover, OtherDisk, Wanted
 from peerstor.tree.naming import Conflict
+from peerstor.tree.paths import DEEPEST
 from peerstor.tree.placing import lstat
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
@@ -119,6 +121,18 @@ class RenameTests(StorageCase):
         self.assertFalse(moved(self, wanted("/readme", "/README")).replaced)
         self.assertEqual(sorted(os.listdir(self.root)), [b".peerstor", b"README"])
 
+    def test_deep(self) -> None:
+        """No folder comes to lie deeper than they may be made; one that does lie so may be renamed and moved up."""
+        deep = b"/".join([b"d"] * DEEPEST)
+        os.makedirs(self.at(deep + b"/deeper"))
+        for name in (b"folder/x", b"file"):
+            self.write(name)
+        self.assertRaises(BadRequest, moved, self, wanted("/folder/", f"/{deep.decode()}/folder"))
+        self.assertTrue(moved(self, wanted("/file", f"/{deep.decode()}/file")))
+        self.assertTrue(moved(self, wanted(f"/{deep.decode()}/deeper", f"/{deep.decode()}/other")))
+        self.assertTrue(moved(self, wanted(f"/{deep.decode()}/other/", "/up")))
+        self.assertTrue(moved(self, wanted("/folder/", f"/{deep[2:].decode()}/folder")))
+
     def test_two_links_of_one_file(self) -> None:
         """Two names of one file are two things: refused, or one takes the place of the other and is gone."""
         os.link(self.write(b"one", b"1"), self.at(b"two"))
@@ -194,6 +208,17 @@ class CarryTests(StorageCase):
         self.patch(moving, "Copying", partial(Copying, most=5))
         self.assertRaises(TooManyEntries, moved, self, wanted("/x/", "/m/x"))
         self.assertEqual((self.left(), len(os.listdir(self.at(b"x")))), ([], 5))
+
+    def test_deep(self) -> None:
+        """What would lie too deep there isn't carried, and leaves no trace."""
+        place = b"/".join([b"m", *[b"d"] * (DEEPEST - 3)])
+        os.makedirs(self.at(place))
+        self.write(b"x/y/file")
+        self.write(b"z/y/y/file")
+        target = f"/{place.decode()}/x"
+        self.assertRaises(BadRequest, moved, self, wanted("/z/", target))
+        self.assertEqual((self.left(), os.listdir(self.at(place))), ([], []))
+        self.assertTrue(moved(self, wanted("/x/", target)))
 
     def test_full(self) -> None:
         """A full disk is said so; nothing of the attempt stays."""

@@ -4,12 +4,12 @@ import errno
 import os
 from typing import Any
 
-from peerstor.errors import Exists, NotFound
+from peerstor.errors import BadRequest, Exists, NotFound
 from peerstor.tree import renameat2, trash
 from peerstor.tree.moving import OtherDisk
 from peerstor.tree.naming import Conflict
 from peerstor.tree.operations import Operations
-from peerstor.tree.paths import TreePath
+from peerstor.tree.paths import DEEPEST, TreePath
 from peerstor.tree.publish import Publisher
 from peerstor.tree.restoring import Restorer
 from peerstor.tree.staging import Stage
@@ -74,6 +74,19 @@ class RestoreTests(StorageCase):
         self.assertEqual(self.read(b"m/x/file"), b"hello")
         self.assertEqual(os.listdir(self.at(b".peerstor/trash")), [])
         self.assertEqual(os.listdir(self.at(b".peerstor/parts")), [])
+
+    def test_deep(self) -> None:
+        """What lay deeper than folders are made has its place back, as long as no folder has to be made for it."""
+        deep = b"/".join([b"d"] * (DEEPEST + 5))
+        self.write(deep + b"/x")
+        id_ = self.delete(f"/{deep.decode()}/")
+        self.assertEqual(restored(self.restorer, id_).joined, deep)
+        self.assertEqual(self.read(deep + b"/x"), b"content")
+        id_ = self.delete(f"/{deep.decode()}/")
+        os.rmdir(self.at(deep[:-2]))
+        options: dict[str, Any] = {"place": lambda one: one, "conflict": lambda _: Conflict.REFUSE}
+        self.assertRaises(BadRequest, self.restorer.restore, id_, **options, parents=lambda _: True)
+        self.assertEqual(os.listdir(self.at(deep[:-4])), [])
 
     def test_sweep_at_the_same_time(self) -> None:
         """A sweep leaves alone what is being put back, and what is being dropped can't be put back."""

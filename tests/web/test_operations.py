@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.access.rights import Right
 from peerstor.tree import duplicating
 from peerstor.tree.copying import Copying
+from peerstor.tree.paths import DEEPEST
 from tests.fakes import HeldThreads
 from tests.web.house import Answer, House
 
@@ -93,6 +94,20 @@ class FolderTests(ActsCase):
         self.refused(self.post("/api/folder?path=/x", Origin="https://evil.example"), 403, "cross_site")
         self.assertEqual(self.names(), [b"file"])
         self.assertEqual(self.told(), [])
+
+    def test_deep(self) -> None:
+        """Folders are made up to a depth; what lies deeper is listed, sent, added to and deleted all the same."""
+        deep = "/".join(["d"] * DEEPEST)
+        self.house.put_file(f"{deep}/d/file", b"hello")
+        self.assertEqual(self.post(f"/api/folder?path=/{deep[2:]}/new").status, 201)
+        answer = self.post(f"/api/folder?path=/{deep}/new")
+        self.refused(answer, 400, "bad_request")
+        self.assertEqual(answer.json["message"], "Folders can be made up to 200 deep in one another.")
+        self.refused(self.post(f"/api/copy?from=/{deep}/d/&to=/{deep}/e"), 400, "bad_request")
+        self.assertEqual(self.get(f"/{deep}/d/file").body, b"hello")
+        self.assertIn(b"file", self.get(f"/{deep}/d/").body)
+        self.assertEqual(self.post(f"/api/delete?path=/{deep}/d/").status, 200)
+        self.assertEqual(self.names(deep), [])
 
     def test_rights(self) -> None:
         """It takes the right to create there, and no link leads out of where that holds."""
