@@ -480,7 +480,7 @@ class CarryBesideOthersTests(PublishCase):
     def test_dropped_at_the_last(self) -> None:
         """What somebody drops from the trash at once has moved all the same."""
         self.at_the_last(lambda: None, after=lambda: Trash(
-            private=self.private, sandbox=self.sandbox, keep_seconds=-60
+            private=self.private, sandbox=self.sandbox, fsync=True, keep_seconds=-60
         ).sweep())  # fmt: skip
         self.assertEqual(self.carry().path, path("/m/x/"))
         self.assertEqual(self.read(b"m/x/first"), b"old")
