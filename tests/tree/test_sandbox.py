@@ -2,7 +2,6 @@
 
 import errno
 import gc
-import gc
 import os
 import resource
 import shutil
