@@ -272,6 +272,3 @@ const section = globalThis.document?.querySelector("#listing[data-here]");
 
 /** The listing of the page; null on pages without one. */
 export const listing = section instanceof HTMLElement ? listingIn(section) : null;
-
-/** Take the folder anew, where there is one to be seen. */
-export const refresh = async () => listing?.refresh();

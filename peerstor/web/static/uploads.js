@@ -4,7 +4,7 @@ import { conflicts } from "./conflicts.js";
 import { find } from "./elements.js";
 import { encoded, forget, namesIn } from "./folders.js";
 import * as handles from "./handles.js";
-import { listing, refresh } from "./listing.js";
+import { listing } from "./listing.js";
 import { memoryIn, storage } from "./memory.js";
 import { queue } from "./queue.js";
 import { takeFiles } from "./sources.js";
@@ -137,7 +137,7 @@ export async function takeUploads(section) {
   async function takeAnew() {
     refreshing = true;
     stale = false;
-    await refresh();
+    await listing?.refresh();
     refreshing = false;
     rested = performance.now() + REFRESH;
     look();
