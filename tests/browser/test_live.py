@@ -150,6 +150,28 @@ class LiveTest(LiveCase):
         self.page.wait_for_function("() => document.querySelectorAll('#listing tbody tr').length === 2")
         expect(self.page.locator(":focus")).to_have_text("d.txt")
 
+    def test_keys_mean_what_is_seen(self) -> None:
+        """A key means the row with the focus, else what is selected, else nothing, whatever has come above since."""
+        self.open()
+        rows, press = self.page.locator("#listing tbody tr"), self.page.keyboard.press
+        rows.filter(has_text="b.txt").locator(".size").click()
+        press("Escape")
+        self.put("aa.txt")
+        self.wait_name("aa.txt")
+        press("Delete")
+        rows.filter(has_text="d.txt").locator(".size").click()
+        self.put("ab.txt")
+        self.wait_name("ab.txt")
+        press("F2")
+        self.page.get_by_label("New name of d.txt").wait_for()
+        press("Escape")
+        press("Escape")
+        self.page.get_by_role("link", name="b.txt", exact=True).focus()
+        self.page.get_by_role("columnheader").get_by_role("link", name="Size").focus()
+        press("Delete")
+        self.page.wait_for_timeout(500)
+        self.assertEqual(self.names(), ["aa.txt", "ab.txt", "b.txt", "d.txt", "inner"])
+
     def test_nothing_moves(self) -> None:
         """What the reader points to, or sees first, stays where it is, in long lists too."""
         for count in (300, MANY):

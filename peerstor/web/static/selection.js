@@ -63,11 +63,17 @@ export function selectionOn(list, act) {
   /** Select all from where the range begins. @param {number} to */
   const range = (to) => set(list.shown.slice(Math.min(anchor, to), Math.max(anchor, to) + 1));
 
-  /** Do what a key is for. @param {KeyboardEvent} event @returns {boolean} whether it is for anything */
+  /**
+   * Do what a key is for. It means the row that has the focus, else what is selected, never what only had the focus
+   * before: other rows may have come above that one since.
+   *
+   * @param {KeyboardEvent} event
+   * @returns {boolean} whether it is for anything
+   */
   function take({ key, target, shiftKey, ctrlKey, metaKey }) {
     const { shown } = list;
     const step = { ArrowDown: 1, ArrowUp: -1, Home: -shown.length, End: shown.length }[key];
-    const item = shown[at];
+    const item = shown[list.indexOf(target)] ?? items()[0];
     const more = closest(target, ".more");
     // A row's menu says which of its orders a key is for, and has none that isn't allowed.
     /** @type {HTMLElement | null} */
