@@ -293,6 +293,20 @@ class KeyboardTest(ActingCase):
         self.assertEqual(self.there(), ["b.txt", "d.txt", "e.txt", "goal"])
 
 
+    def test_held(self) -> None:
+        """A key that is held deletes what it was pressed for, and not all that stands behind it."""
+        self.go()
+        self.page.locator("html.scripted").wait_for()
+        self.page.get_by_role("link", name="b.txt", exact=True).focus()
+        for _ in range(10):  # all but the first are repeats
+            self.page.keyboard.down("Delete")
+            self.page.wait_for_timeout(50)
+        self.page.keyboard.up("Delete")
+        self.toast("“b.txt” moved to the trash.")
+        self.page.wait_for_timeout(500)
+        self.assertEqual(self.there(), ["a.txt", "c.txt", "d.txt", "goal"])
+
+
 class TouchTest(ActingCase):
     """On a phone."""
 

@@ -70,7 +70,7 @@ export function selectionOn(list, act) {
    * @param {KeyboardEvent} event
    * @returns {boolean} whether it is for anything
    */
-  function take({ key, target, shiftKey, ctrlKey, metaKey }) {
+  function take({ key, target, shiftKey, ctrlKey, metaKey, repeat }) {
     const { shown } = list;
     const step = { ArrowDown: 1, ArrowUp: -1, Home: -shown.length, End: shown.length }[key];
     const item = shown[list.indexOf(target)] ?? items()[0];
@@ -96,7 +96,8 @@ export function selectionOn(list, act) {
       set(shown);
     } else if (key === "Escape" && chosen.size) {
       set([]);
-    } else if (order && item) {
+    } else if (order && item && !repeat) {
+      // A key that is held would go on to the next row, and the next.
       act(order, order === "delete" && items().length ? items() : [item]);
     } else {
       return false;
