@@ -188,6 +188,18 @@ class ScriptedTest(ActingCase):
         self.toast("“d.txt” copied.")
         self.assertEqual(self.there(), ["d (2).txt", "d.txt", "goal"])
 
+    def test_move_by_keys(self) -> None:
+        """At each folder that is stepped into the focus is in the dialog; in the end it is where it was before."""
+        self.order("a.txt", "Move or copy")
+        dialog = self.page.get_by_role("dialog")
+        for folder in ("goal", "inner"):
+            dialog.get_by_role("link", name=folder).focus()
+            self.page.keyboard.press("Enter")
+            dialog.locator(".crumbs").filter(has_text=folder).wait_for()
+            self.assertTrue(self.page.evaluate("document.querySelector('dialog[open]').contains(document.activeElement)"))
+        self.page.keyboard.press("Escape")
+        expect(self.page.locator(":focus")).to_have_accessible_name("Actions for a.txt")
+
     def test_new_folder(self) -> None:
         """A folder is made without leaving the page, and has the focus then; a taken name is refused in words."""
         self.page.get_by_role("link", name="New folder").click()

@@ -224,9 +224,8 @@ export function actionsOn(list) {
     }
     dialog.replaceChildren(...find(page, "main").childNodes);
     dialog.setAttribute("aria-labelledby", "asked");
-    if (!dialog.open) {
-      dialog.showModal();
-    }
+    dialog.close(); // opened anew it is announced, and the focus comes into what it shows now
+    dialog.showModal();
     return find(dialog, selector);
   }
 
