@@ -145,3 +145,13 @@ class ShareTest(ShareCase):
         self.wait_done("b.txt")
         expected = {"file.txt": b"the content", "file (2).txt": b"a", "b.txt": b"b"}
         self.assertEqual(tree(self.storage / "shared"), expected)
+
+    def test_paste_into_the_note(self) -> None:
+        """What is pasted into the note stays there: office programs add a picture to the text that is copied."""
+        self.page.goto(self.share("/shared", mode="upload"))
+        self.page.locator("html.scripted").wait_for()
+        self.page.get_by_label("A note").focus()
+        self.page.evaluate(PASTE, [["image.png"], True])
+        self.page.wait_for_timeout(500)
+        self.assertEqual(tree(self.storage / "shared"), {"file.txt": b"the content"})
+        self.assertEqual(self.page.locator("#running").get_by_role("listitem").count(), 0)

@@ -1,4 +1,4 @@
-import { find } from "./elements.js";
+import { closest, find } from "./elements.js";
 import { t } from "./texts.js";
 
 /**
@@ -61,7 +61,7 @@ export function takeFiles(take, keep) {
  * @param {DataTransfer | null} transfer
  */
 const brought = ({ target }, transfer) =>
-  transfer?.types.includes("Files") && !(target instanceof HTMLInputElement) ? transfer : null;
+  transfer?.types.includes("Files") && !closest(target, "input, textarea") ? transfer : null;
 
 /** Give files as an input has them, in their folders. @param {{ files: FileList | null }} chooser @returns {Source} */
 const chosen = ({ files }) =>
