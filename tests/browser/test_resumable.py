@@ -76,6 +76,22 @@ class ResumableTest(SlowCase):
         _, name, fingerprint = json.loads(key.removeprefix("peerstor:upload: "))
         return {"name": name, "fingerprint": fingerprint, "size": json.loads(value)["size"]}
 
+    def test_download_beside(self) -> None:
+        """A download of several, or of one by the bar, neither ends what is on its way nor asks whether to leave."""
+        for name in ("one.txt", "two.txt"):
+            (self.storage / name).write_text(name)
+        asked: list[str] = []
+        self.page.on("dialog", lambda dialog: asked.append(dialog.type))
+        self.begin("large.bin", 0.05)
+        for name, got in (("one.txt", "one.txt"), ("two.txt", ".zip")):
+            self.page.get_by_label(f"Select {name}").check()
+            with self.page.expect_download() as download:
+                self.page.locator("#chosen-bar").get_by_role("button", name="Download").click()
+            self.assertTrue(download.value.suggested_filename.endswith(got), download.value.suggested_filename)
+        self.assertEqual(asked, [])
+        self.speed_up()
+        self.wait_done("large.bin")
+
     def test_plain_run(self) -> None:
         """Several files arrive, the empty one too; the listing shows them without a reload; nothing is left over."""
         files = [

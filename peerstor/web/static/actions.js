@@ -81,10 +81,9 @@ export function actionsOn(list) {
   /** @param {Item} item @param {Item[]} items */
   function download(item, items) {
     const address = `${list.data.here}?archive=zip&name=${items.map(encodedName).join("&name=")}`;
-    if (items.length === 1) {
-      location.assign(downloadOf(item));
-    } else if (address.length < ADDRESS) {
-      location.assign(address);
+    const href = items.length === 1 ? downloadOf(item) : address;
+    if (href.length < ADDRESS) {
+      make("a", { href, download: "" }).click(); // to leave the page for it would end uploads, or ask about that
     } else {
       const inputs = items.map((one) => make("input", { type: "hidden", name: "name", value: nameOf(one) }));
       const action = `${BASE}/api/archive?format=zip&dir=${list.data.path}`;
