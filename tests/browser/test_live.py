@@ -6,14 +6,14 @@ import time
 from typing import Any
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.stage import WITHIN, BrowserCase
 from tests.browser.test_looks import AXE, SCHEMES
 from tests.integration.test_token_command import token
 
 MANY = 1500
-EVENTS = re.compile("/api/events")
+EVENTS, FURTHER = re.compile("/api/events"), re.compile("[?&]cursor=")
 HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -346,6 +346,29 @@ class TroubleTest(LiveCase):
             route.fulfill(status=429, body="")
         else:
             route.continue_()
+
+    def test_page_that_fails(self) -> None:
+        """Of a long folder all is shown, in as many tries as it takes; where one is refused, news still come."""
+        for number in range(MANY):
+            (self.storage / f"m{number:04}.txt").touch()
+        for refusals in ([0, 503], [404]):
+            self.refusals = list(refusals)
+            self.page.route(FURTHER, self.refuse)
+            self.open()
+            if refusals == [404]:
+                self.put("a.txt")
+            self.page.get_by_role("searchbox").fill("m14")
+            self.wait_names(*[f"m14{number:02}.txt" for number in range(100)])
+            self.page.unroute(FURTHER)
+
+    def refuse(self, route: Route) -> None:
+        """Answer as long as there are refusals by those; 0 is no answer."""
+        if not self.refusals:
+            route.continue_()
+        elif status := self.refusals.pop(0):
+            route.fulfill(status=status, body="")
+        else:
+            route.abort("connectionrefused")
 
     def test_folder_that_goes(self) -> None:
         """When the folder goes the page says so and leads out; when it is back, it is shown again."""

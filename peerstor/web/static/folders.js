@@ -1,5 +1,5 @@
 import { BASE } from "./base.js";
-import { listing } from "./listing.js";
+import { listing, pages } from "./listing.js";
 import { insist } from "./resumable.js";
 import { send } from "./transport.js";
 
@@ -43,26 +43,16 @@ const listed = async () => new Set(listing?.items.map(({ name }) => name));
  */
 async function made(base, folder) {
   const [above = "", name = ""] = /^(.*\/)([^/]+)\/$/.exec(folder)?.slice(1) ?? [];
-  /** @type {Set<string>} */
-  const names = new Set();
   if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
     try {
       await insist(() => send({ url: `${BASE}/api/folder?path=${folder}` }));
-      return names;
+      return new Set();
     } catch (/** @type {any} */ error) {
       if (error.code !== "exists") {
         throw error;
       }
     }
   }
-  for (let cursor = ""; cursor !== null; ) {
-    const url = `${BASE}/-/tree${folder}?limit=10000&cursor=${cursor}`;
-    const none = { entries: [], next: null }; // the server says no
-    const { entries, next } = await insist(() => send({ method: "GET", url })).catch(() => none);
-    for (const entry of entries) {
-      names.add(entry.name);
-    }
-    cursor = next;
-  }
-  return names;
+  const entries = await pages(`${BASE}/-/tree${folder}`).catch(() => []); // the server says no
+  return new Set(entries.map(({ name }) => name));
 }

@@ -1,7 +1,9 @@
 import { announce, closest, find, make } from "./elements.js";
+import { insist } from "./resumable.js";
 import { dress, itemOf, rowOf } from "./rows.js";
 import { pageAt } from "./state.js";
 import { t } from "./texts.js";
+import { send } from "./transport.js";
 
 /** @import { Item } from "./rows.js" */
 
@@ -92,7 +94,8 @@ function listingIn(section) {
     const known = removals;
     const page = await pageAt(list.address);
     const found = find(page, "#listing");
-    const rest = await pages(found.dataset.next);
+    const { next } = found.dataset;
+    const rest = next ? await pages(next) : [];
     await list.settled();
     if (known !== removals) {
       return renew(); // or what is gone would come back for a moment
@@ -202,19 +205,6 @@ function listingIn(section) {
     }
   }
 
-  /** Read all pages from one on. @param {string} [next] its address @returns {Promise<Item[]>} */
-  async function pages(next) {
-    if (!next) {
-      return [];
-    }
-    const address = new URL(next, list.address);
-    address.searchParams.set("limit", LIMIT);
-    const answer = await fetch(address, { headers: { Accept: "application/json" } });
-    const { entries = [], next: cursor = null } = answer.ok ? await answer.json() : {};
-    address.searchParams.set("cursor", cursor);
-    return [...entries, ...(await pages(cursor && address.href))];
-  }
-
   /** Learn how high a row is, and draw anew. */
   function measure() {
     section.classList.toggle("windowed", windowed());
@@ -259,6 +249,22 @@ function listingIn(section) {
   addEventListener("scroll", draw);
   addEventListener("resize", measure);
   return list;
+}
+
+/**
+ * Read all pages of a folder from one on, in as many tries as it takes: a list that ends early would look whole.
+ *
+ * @param {string | URL} next address of that page, which the listing's may lead to
+ * @returns {Promise<Item[]>}
+ * @throws {import("./transport.js").Refusal}
+ */
+export async function pages(next) {
+  const address = new URL(next, listing?.address);
+  const { searchParams } = address;
+  searchParams.set("limit", LIMIT);
+  const { entries, next: cursor } = await insist(() => send({ method: "GET", url: address.href }));
+  searchParams.set("cursor", cursor);
+  return cursor ? [...entries, ...(await pages(address))] : entries;
 }
 
 /** What stands in for the rows that aren't in the table. @param {number} height pixels */

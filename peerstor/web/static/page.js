@@ -34,7 +34,7 @@ async function browse(list) {
     list.address = location.href;
     await list.refresh();
   } else {
-    await list.start();
+    await list.start().catch(() => {}); // what is wrong is told by what follows it
   }
   if (list.data.version) {
     follow(list);
