@@ -370,6 +370,22 @@ class TroubleTest(LiveCase):
         else:
             route.abort("connectionrefused")
 
+    def test_news_that_fail(self) -> None:
+        """Where the listing couldn't be taken anew, it is as soon as its version is told again, and not all the time."""
+        self.open()
+        taken: list[str] = []
+        self.page.on("request", lambda request: taken.append(request.url) if request.url == self.origin else None)
+        self.page.route(self.origin, lambda route: route.abort("connectionrefused"))
+        with self.page.expect_event("requestfailed"):
+            (self.storage / "c.txt").touch()
+            os.utime(self.storage, (1e9, 1e9))  # a folder that has just changed is told once more by itself
+        self.page.wait_for_timeout(3000)
+        self.page.unroute(self.origin)
+        self.assertIn(len(taken), (1, 2))
+        self.assertNotIn("c.txt", self.names())
+        self.page.evaluate("dispatchEvent(new Event('online'))")
+        self.wait_name("c.txt")
+
     def test_folder_that_goes(self) -> None:
         """When the folder goes the page says so and leads out; when it is back, it is shown again."""
         self.open("inner/")

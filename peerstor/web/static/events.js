@@ -167,10 +167,10 @@ export function follow(list) {
     return ![401, 403, 404].includes(status);
   }
 
-  /** @param {string | null} version that the folder is in */
+  /** @param {string | null} version that the folder is in, told anew where the listing couldn't be had */
   function take(version) {
     state(version === null ? 404 : 200);
-    if (version !== null && version !== told) {
+    if (version !== null) {
       turn = turn.then(() => renew(version));
     }
     told = version;
