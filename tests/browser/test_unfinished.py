@@ -1,11 +1,13 @@
 """Uploads that an earlier visit left unfinished."""
 
+import os
 import re
 from pathlib import Path
 
 from playwright.sync_api import expect
 
 from tests.browser.drops import drop
+from tests.browser.test_bringing import tree
 from tests.browser.test_resumable import MIB, SlowCase
 
 SIZE = 16 * MIB
@@ -45,6 +47,33 @@ class UnfinishedTest(SlowCase):
         self.page.reload()
         self.page.locator("html.scripted").wait_for()
         self.page.get_by_role("heading", name="Uploads").wait_for(state="hidden")
+
+    def test_arrived_before(self) -> None:
+        """What had arrived before a reload isn't asked about, nor sent again; what is older than its file is asked."""
+        source = self.folder / "folder"
+        source.mkdir()
+        (self.storage / "folder").mkdir()
+        for name in ("a.txt", "b.txt", "c.txt", "old.txt"):
+            (source / name).write_text(f"new {name}")
+        (source / "large.bin").write_bytes(self.make_file("large.bin", SIZE).read_bytes())
+        (self.storage / "folder" / "old.txt").write_text("old old.txt")
+        os.utime(self.storage / "folder" / "old.txt", (1e9, 1e9))
+        beside = self.make_file("beside.txt", 1000)
+        self.go()
+        sent: list[str] = []
+        self.leave(source, beside)
+        self.page.on("request", lambda request: sent.append(request.url) if request.method == "PUT" else None)
+        self.page.get_by_role("dialog", name="“folder/old.txt” is there already.").wait_for()
+        self.page.get_by_role("button", name="Keep both").click()
+        self.wait_done("folder/large.bin")
+        self.wait_done("folder/old.txt")
+        self.assertEqual(sent, [])
+        expected = {path.name: path.read_bytes() for path in source.iterdir()}
+        expected |= {"old.txt": b"old old.txt", "old (2).txt": b"new old.txt"}
+        self.assertTrue(tree(self.storage / "folder") == expected)
+        self.assertEqual(
+            set(tree(self.storage)) - {"folder"}, {"beside.txt", *(f"folder/{name}" for name in expected)}
+        )
 
     def test_asked_for(self) -> None:
         """A file in a folder, that can't be read again, is asked for; another one is not taken for it."""

@@ -8,7 +8,11 @@ import { filesInWords, visible } from "./words.js";
 
 /** @typedef {"rename" | "replace" | "skip"} Answer what becomes of files whose names are taken */
 
-/** @typedef {{ answer?: Answer }} Lot what was chosen at one time, and what was answered for those of it, once it was */
+/**
+ * @typedef {object} Lot what was chosen at one time
+ * @property {boolean} [again] whether an earlier visit had begun to upload it
+ * @property {Answer} [answer] for those of it whose names are taken, once there is one
+ */
 
 /**
  * Give a function that asks once, for all together, what is to become of files whose names are taken.

@@ -3,7 +3,9 @@ import { listing, pages } from "./listing.js";
 import { insist } from "./resumable.js";
 import { send } from "./transport.js";
 
-/** Which names are taken in the folders that uploads go to. @type {Map<string, Promise<Set<string>>>} */
+/** @import { Told } from "./transport.js" */
+
+/** Which names are taken in the folders that uploads go to, and by what. @type {Map<string, Promise<Map<string, Told>>>} */
 const known = new Map();
 
 /** Have a folder, or all, be looked at, and where it must be made, anew. @param {string} [folder] */
@@ -25,34 +27,38 @@ export function encoded(path) {
  *
  * @param {string} base the page's folder, percent-encoded
  * @param {string} folder the same or one below
- * @returns {Promise<Set<string>>} the names that are taken in it, as far as they are known
+ * @param {boolean} [exact] whether sizes and times are needed of what is in the page's folder, too
+ * @returns {Promise<Map<string, Told>>} what is in it by its name, as far as that is known
  * @throws {import("./transport.js").Refusal}
  */
-export function namesIn(base, folder) {
-  const names = known.get(folder) ?? (folder === base ? listed() : made(base, folder));
+export function namesIn(base, folder, exact) {
+  const names = known.get(folder) ?? (folder === base && !exact ? listed() : made(base, folder, exact));
   known.set(folder, names);
   names.catch(() => forget(folder));
   return names;
 }
 
-const listed = async () => new Set(listing?.items.map(({ name }) => name));
+const listed = async () => byName(listing?.items);
+
+/** @param {import("./rows.js").Item[]} [items] @returns {Map<string, Told>} */
+const byName = (items = []) => new Map(items.map((item) => [item.name, item]));
 
 /**
  * @param {string} base
  * @param {string} folder
+ * @param {boolean} [exact]
  */
-async function made(base, folder) {
+async function made(base, folder, exact) {
   const [above = "", name = ""] = /^(.*\/)([^/]+)\/$/.exec(folder)?.slice(1) ?? [];
-  if (!(await namesIn(base, above)).has(decodeURIComponent(name))) {
+  if (folder !== base && !(await namesIn(base, above, exact)).has(decodeURIComponent(name))) {
     try {
       await insist(() => send({ url: `${BASE}/api/folder?path=${folder}` }));
-      return new Set();
+      return byName();
     } catch (/** @type {any} */ error) {
       if (error.code !== "exists") {
         throw error;
       }
     }
   }
-  const entries = await pages(`${BASE}/-/tree${folder}`).catch(() => []); // the server says no
-  return new Set(entries.map(({ name }) => name));
+  return byName(await pages(`${BASE}/-/tree${folder}`).catch(() => [])); // the server says no
 }

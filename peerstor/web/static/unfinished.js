@@ -8,6 +8,7 @@ import { t } from "./texts.js";
 import { percent, visible } from "./words.js";
 
 /** @import { Identity } from "./calls.js" */
+/** @import { Lot } from "./conflicts.js" */
 /** @import { Memory, Remembered } from "./memory.js" */
 /** @import { Source } from "./sources.js" */
 
@@ -24,7 +25,7 @@ export const isOnItsWay = (identity) => reminders.get(keyOf(identity))?.remove()
  * @param {string} folder
  * @param {Memory} memory
  * @param {HTMLElement} list where the reminders stand
- * @param {(source: Source) => void} take uploads
+ * @param {(source: Source, lot?: Lot) => void} take uploads
  * @param {Set<string>} kept gets the names of what is kept until it is uploaded
  */
 export async function goOn(folder, memory, list, take, kept) {
@@ -38,7 +39,7 @@ export async function goOn(folder, memory, list, take, kept) {
     left = left.filter((known) => !own.includes(known));
     const again = () => {
       kept.add(name);
-      take(walk(handle));
+      take(walk(handle), { again: true });
     };
     if ((await handle.queryPermission()) === "granted") {
       again();

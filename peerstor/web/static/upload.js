@@ -13,6 +13,7 @@ import { percent } from "./words.js";
 /** @import { Memory } from "./memory.js" */
 /** @import { Progress } from "./progress.js" */
 /** @import { Observer } from "./resumable.js" */
+/** @import { Told } from "./transport.js" */
 
 /**
  * @typedef {"queued" | "reading" | "sending" | "waiting" | "finishing" | "paused" | "asking" | "taken" | "stopped"
@@ -51,7 +52,7 @@ const REMEMBER_EVERY = 500;
  * @param {string} parts.folder path of the folder, percent-encoded as in links
  * @param {string} parts.label
  * @param {Lot} parts.lot
- * @param {() => Promise<Set<string>>} parts.names has its folder be there, and gives the names taken in it
+ * @param {() => Promise<Map<string, Told>>} parts.names has its folder be there, and gives what is in it by its name
  * @param {Memory} parts.memory
  * @param {ChunkSize} parts.chunk how much to send at once
  * @param {boolean} parts.seen whether what is in its folder can be seen at the same path, as it can't in a share
@@ -133,9 +134,10 @@ export function uploadOf({ file, folder, label, lot, names, memory, chunk, seen,
   /** Have its folder be there, and give what talks to the server and what sends. @param {AbortSignal} signal */
   async function prepared(signal) {
     const stop = new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason)));
-    const taken = /** @type {Set<string>} */ (await Promise.race([names(), stop]));
-    if (conflict === "refuse" && taken.has(name)) {
-      throw "taken";
+    const there = /** @type {Map<string, Told>} */ (await Promise.race([names(), stop])).get(name);
+    if (conflict === "refuse" && there) {
+      // What had arrived before a reload is as large as the file, and not older: nothing is left to do, or to ask.
+      throw lot.again && there.size === size && there.mtime * 1000 >= file.lastModified ? "gone" : "taken";
     }
     const identity = { folder, name, size, fingerprint: await fingerprintOf(file) };
     const { session, sent } = memory.of(identity);

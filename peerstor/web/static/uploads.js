@@ -59,14 +59,13 @@ export async function takeUploads(section) {
     }
   }
 
-  /** @param {Source} source */
-  async function take(source) {
+  /** @param {Source} source @param {Lot} [lot] */
+  async function take(source, lot = {}) {
     if (!tally(all).moving) {
       order("close", ["done"]);
     }
     forget();
     taking += 1;
-    const lot = {};
     let taken = 0;
     for await (const found of source) {
       add(found, lot);
@@ -84,7 +83,7 @@ export async function takeUploads(section) {
     // Where no folders can be made, their files come without them.
     const place = listing && "folder" in listing.data ? path : "";
     const folder = base + encoded(place);
-    const names = () => namesIn(base, folder);
+    const names = () => namesIn(base, folder, seen && lot.again);
     if (!file) {
       names().catch(() => {}); // of a folder with files, those say what went wrong
       return;
