@@ -169,10 +169,11 @@ export function actionsOn(list) {
       value: old,
       ariaLabel: t("New name of {name}", { name: item.name }),
       onblur: save,
-      onkeydown: ({ key }) => {
-        if (key === "Enter") {
+      // The codes of Enter and Escape: it is 229 for every key that is an input method's, whatever `key` says.
+      onkeydown: ({ keyCode }) => {
+        if (keyCode === 13) {
           save();
-        } else if (key === "Escape") {
+        } else if (keyCode === 27) {
           end();
         }
       },

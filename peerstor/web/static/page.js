@@ -17,8 +17,9 @@ async function browse(list) {
   }
   const field = find(document, "#filter", HTMLInputElement);
   field.oninput = () => list.filter(field.value);
-  field.onkeydown = ({ key }) => {
-    if (key === "ArrowDown") {
+  // The code of ArrowDown, where that isn't an input method's.
+  field.onkeydown = ({ keyCode }) => {
+    if (keyCode === 40) {
       list.focus(0);
     }
   };
