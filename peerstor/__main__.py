@@ -1,5 +1,7 @@
 """`python -m peerstor` and the command `peerstor`: the daemon in the foreground, or what is done beside it."""
 
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -90,9 +92,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run PeerStor until it is told to stop, or do what is to be done beside it.
 
     :param arguments: the command line without the program's name; by default this process's own.
-    :raises SystemExit: with one line when that can't be.
+    :raises SystemExit: with one line when that can't be; without a word, and with the status that shells give to a
+        program that SIGPIPE ended, where nobody reads any more what is printed, as behind `| head`.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        try:
+            _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            print(end="", flush=True)  # later on nobody could catch what comes of it
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer
+        raise SystemExit(128 + signal.SIGPIPE) from None
+
+
+def _run(given: Sequence[str]) -> None:
     if given[-2:-1] == ["--_shell-completion"]:
         Completed().parseOptions(list(given))
     for command in COMMANDS:

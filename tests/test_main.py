@@ -1,7 +1,11 @@
 """Rules of the command `peerstor`: what may stand behind it, and how shells complete it."""
 
 import io
+import os
 import re
+import signal
+import subprocess
+import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,6 +18,23 @@ class CommandsTests(SynchronousTestCase):
         """The help names every command that can stand in place of the options."""
         for command in __main__.COMMANDS:
             self.assertRegex(str(__main__.ForegroundOptions()), rf"(?m)^  {command.name} +{command.help}$")
+
+
+class PipeTests(SynchronousTestCase):
+    def test_nobody_reads(self) -> None:
+        """Where whoever read what is printed has left, as `head` does, a command ends without a word."""
+        for arguments in (["--help"], ["check-config", "--help"], ["check-config"], ["--version"]):
+            read, write = os.pipe()
+            os.close(read)
+            with open(write, "wb") as printed:
+                ended = subprocess.run(
+                    [sys.executable, "-m", "peerstor", *arguments],
+                    stdout=printed,
+                    stderr=subprocess.PIPE,
+                    timeout=60,
+                    check=False,
+                )
+            self.assertEqual((ended.returncode, ended.stderr), (128 + signal.SIGPIPE, b""), arguments)
 
 
 class CompletionTests(SynchronousTestCase):
