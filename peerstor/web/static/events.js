@@ -1,6 +1,7 @@
 import { Backoff, NEVER, rest } from "./backoff.js";
 import { BASE } from "./base.js";
 import { state } from "./state.js";
+import { send } from "./transport.js";
 
 /** @import { Listing } from "./listing.js" */
 
@@ -153,18 +154,18 @@ export function follow(list) {
    * @returns {Promise<boolean>} whether it is worth to go on
    */
   async function ask(signal) {
-    const headers = { Accept: "application/json" };
-    const answer = await fetch(address(), { signal, headers, cache: "no-cache" }).catch(() => null);
-    const found = answer?.ok && (await answer.json().catch(() => null));
-    const status = answer?.status ?? 0;
-    if (found) {
-      /** @type {News[]} */ (found.folders).map((news) => tell({ news }));
-    } else if ([403, 404].includes(status)) {
-      state(404); // for this tab; another one may listen for the rest
-    } else if (!signal.aborted) {
-      tell({ status });
+    try {
+      const { folders } = await send({ method: "GET", url: address(), signal });
+      /** @type {News[]} */ (folders).map((news) => tell({ news }));
+      return true;
+    } catch (/** @type {any} */ { status }) {
+      if ([403, 404].includes(status)) {
+        state(404); // for this tab; another one may listen for the rest
+      } else if (!signal.aborted) {
+        tell({ status });
+      }
+      return ![401, 403, 404].includes(status);
     }
-    return ![401, 403, 404].includes(status);
   }
 
   /** @param {string | null} version that the folder is in, told anew where the listing couldn't be had */
