@@ -61,7 +61,7 @@ export function actionsOn(list) {
     address: copyLink,
     clear: () => selection.set([]),
     delete: remove,
-    details,
+    details: (item) => ask(list.data.entry + segment(item), ".facts"),
     download,
     place,
     rename,
@@ -124,11 +124,6 @@ export function actionsOn(list) {
       }
     }
     return { done };
-  }
-
-  /** @param {Item} item */
-  async function details(item) {
-    await ask(list.data.entry + segment(item), ".facts");
   }
 
   /** @param {Item} _ @param {Item[]} items */

@@ -54,7 +54,7 @@ export function follow(list) {
   /** @type {Map<number, string>} */
   const shown = new Map();
   list.settled = settled;
-  /** @type {string | null} */
+  /** The version that was told last. @type {string | null} */
   let told = "";
   let turn = Promise.resolve();
   let looking = new AbortController();
@@ -171,17 +171,15 @@ export function follow(list) {
   /** @param {string | null} version that the folder is in, told anew where the listing couldn't be had */
   function take(version) {
     state(version === null ? 404 : 200);
-    if (version !== null) {
-      turn = turn.then(() => renew(version));
-    }
     told = version;
+    turn = turn.then(renew);
   }
 
-  /** Take the listing anew, when that disturbs nobody, unless it is done or more has happened. @param {string} version */
-  async function renew(version) {
+  /** Take the listing anew, when that disturbs nobody, unless it is as was told last. */
+  async function renew() {
     await list.refreshing;
     await settled();
-    if (version === told && version !== list.data.version) {
+    if (told && told !== list.data.version) {
       const began = Date.now();
       await list.refresh();
       await rest(PAUSE + (TIMES * (Date.now() - began)) / 1000, NEVER);
