@@ -75,6 +75,27 @@ class UnfinishedTest(SlowCase):
             set(tree(self.storage)) - {"folder"}, {"beside.txt", *(f"folder/{name}" for name in expected)}
         )
 
+    def test_other_tab(self) -> None:
+        """What one tab is still at is left to it: another one of the same folder neither takes it up nor offers that."""
+        source = self.folder / "folder"
+        source.mkdir()
+        (source / "dropped.bin").write_bytes(self.make_file("dropped.bin", SIZE).read_bytes())
+        self.go()
+        self.strait.rate = MIB
+        drop(self.page, source)
+        self.choose(self.make_file("chosen.bin", SIZE))
+        for name in ("folder/dropped.bin", "chosen.bin"):
+            self.wait_sent(name, 0.05)
+        other = self.context.new_page()
+        other.goto(self.origin)
+        other.locator("html.scripted").wait_for()
+        other.wait_for_timeout(5000)
+        self.assertEqual(other.locator("#uploads").get_by_role("listitem").count(), 0)
+        self.speed_up()
+        for name in ("folder/dropped.bin", "chosen.bin"):
+            self.wait_done(name)
+        self.assertEqual(set(tree(self.storage)), {"folder", "folder/dropped.bin", "chosen.bin"})
+
     def test_asked_for(self) -> None:
         """A file in a folder, that can't be read again, is asked for; another one is not taken for it."""
         self.without_handles()

@@ -1,3 +1,4 @@
+import { NEVER, rest } from "./backoff.js";
 import { callsFor } from "./calls.js";
 import { copyOf, find, setText } from "./elements.js";
 import { fingerprintOf } from "./fingerprint.js";
@@ -20,7 +21,7 @@ export const isOnItsWay = (identity) => reminders.get(keyOf(identity))?.remove()
 
 /**
  * Go on with what an earlier visit left unfinished and the browser can read again; remind of the rest, as far as the
- * server still has it.
+ * server still has it. What another tab is still at is left to that one.
  *
  * @param {string} folder
  * @param {Memory} memory
@@ -29,14 +30,22 @@ export const isOnItsWay = (identity) => reminders.get(keyOf(identity))?.remove()
  * @param {Set<string>} kept gets the names of what is kept until it is uploaded
  */
 export async function goOn(folder, memory, list, take, kept) {
+  const began = Date.now();
+  /** Whether another tab, or by now this one, is at it. @param {Remembered} known */
+  const goesOn = ({ touched }) => touched > began;
+  const readable = await handles.kept(folder);
+  await rest(2, NEVER); // whoever is at an upload notes twice a second how far it is
   let left = memory.in(folder).flatMap((known) => {
     const label = below(folder, known);
     return label ? { ...known, label } : [];
   });
-  for (const handle of await handles.kept(folder)) {
+  for (const handle of readable) {
     const { kind, name } = handle;
     const own = left.filter(({ label }) => `${label}${kind === "file" ? "/" : ""}`.startsWith(`${name}/`));
     left = left.filter((known) => !own.includes(known));
+    if (own.some(goesOn)) {
+      continue;
+    }
     const again = () => {
       kept.add(name);
       take(walk(handle), { again: true });
@@ -58,6 +67,9 @@ export async function goOn(folder, memory, list, take, kept) {
     };
   }
   for (const known of left) {
+    if (goesOn(known)) {
+      continue;
+    }
     // Where nobody answers, what was remembered is trusted.
     const remembered = (/** @type {any} */ { code }) => ({ offset: code === "other_upload" ? 0 : known.sent });
     const { offset } = await callsFor(known).offset().catch(remembered);
