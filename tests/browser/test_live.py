@@ -397,6 +397,16 @@ class TroubleTest(LiveCase):
         self.put("inner/new.txt")
         self.wait_name("new.txt")
 
+    def test_folder_that_is_gone_when_asked_for(self) -> None:
+        """So it is where the page begins to listen while the folder is gone."""
+        self.open("inner/")
+        os.rename(self.storage / "inner", self.storage / "away")
+        self.wait_words("This folder is gone")
+        with self.page.expect_response(lambda told: told.status == 404 and told.request.resource_type == "xhr"):
+            self.page.evaluate("dispatchEvent(new Event('online'))")
+        os.rename(self.storage / "away", self.storage / "inner")
+        self.wait_fine()
+
     def test_full_disk_and_refused_name(self) -> None:
         """What is refused is told with what to do about it."""
         self.open()

@@ -95,17 +95,16 @@ export function follow(list) {
     }
   }
 
-  /** Listen, or ask where that can't be, for all tabs. @param {AbortSignal} signal */
+  /** Listen, or ask where that can't be, for all tabs, until nothing more can be told. @param {AbortSignal} signal */
   async function lead(signal) {
     const backoff = new Backoff();
-    let going = true;
     shown.clear();
     channel?.postMessage({ id });
-    while (going) {
+    for (;;) {
       await rest(MEET, signal);
       if (await listen(backoff)) {
         await rest(Math.min(ASKED, backoff.next()), signal); // the page may just be left, or the server restarted
-        going = await ask(signal);
+        await ask(signal);
       }
     }
   }
@@ -151,20 +150,23 @@ export function follow(list) {
    * Ask in which version the folders are.
    *
    * @param {AbortSignal} signal
-   * @returns {Promise<boolean>} whether it is worth to go on
+   * @throws what keeps this tab from being told
    */
   async function ask(signal) {
     try {
       const { folders } = await send({ method: "GET", url: address(), signal });
       /** @type {News[]} */ (folders).map((news) => tell({ news }));
-      return true;
-    } catch (/** @type {any} */ { status }) {
+    } catch (/** @type {any} */ error) {
+      const { status } = error;
       if ([403, 404].includes(status)) {
         state(404); // for this tab; another one may listen for the rest
+        setTimeout(look, 1000 * ASKED);
       } else if (!signal.aborted) {
         tell({ status });
       }
-      return ![401, 403, 404].includes(status);
+      if ([401, 403, 404].includes(status)) {
+        throw error;
+      }
     }
   }
 
