@@ -40,6 +40,7 @@ from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.staging import Stage
+from peerstor.tree.sweeping import Sweeper
 from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
 from peerstor.uploads.engine import Engine
@@ -80,10 +81,10 @@ class Node(Service):
         live: LiveSettings,
         private: PrivateFolder,
         pools: Sequence[Threads],
-        sweeper: Threads,
+        sweep_threads: Threads,
         engine: Engine,
         keyring: Keyring,
-        trash: Trash,
+        sweeper: Sweeper,
         site: StreamingSite,
         listening: Listening,
         access_log: AccessLog,
@@ -100,10 +101,10 @@ class Node(Service):
         self._live = live
         self._private = private
         self._pools = pools
-        self._sweeper = sweeper
+        self._sweep_threads = sweep_threads
         self._engine = engine
         self._keyring = keyring
-        self._trash = trash
+        self._sweeper = sweeper
         self._stage = stage
         self._site = site
         self._listening = listening
@@ -163,7 +164,7 @@ class Node(Service):
         try:
             await self._engine.start()
             if self._stage is not None:
-                await self._sweeper.run(self._stage.sweep)
+                await self._sweep_threads.run(self._stage.sweep)
             await self._sweep()
         except Stopping:
             return
@@ -173,13 +174,13 @@ class Node(Service):
             _log.failure("The storage could not be made ready")
 
     async def _sweep_if_due(self) -> None:
-        if self._trash.due():
+        if self._sweeper.due():
             await self._sweep()
 
     async def _sweep(self) -> None:
         """Drop what the trash may not keep. Whatever goes wrong, the next look is in a minute."""
         try:
-            count = await self._sweeper.run(self._trash.sweep)
+            count = await self._sweep_threads.run(self._sweeper.sweep)
         except Fault as fault:
             _log.warn("The trash could not be looked through: {fault}", fault=fault)
         except Exception:
@@ -284,13 +285,13 @@ def build(
     archivers = Threads(reactor=reactor, name="archives", size=8, patience=0.25)
     writing_log = Threads(reactor=reactor, name="log", size=1)
     writing_audit = Threads(reactor=reactor, name="audit", size=1)
-    sweeper = Threads(reactor=reactor, name="trash", size=1)
+    sweep_threads = Threads(reactor=reactor, name="trash", size=1)
     caching = Threads(reactor=reactor, name="cache", size=1)
     # Apart: a copy takes as long as it takes, and uploads go on beside it.
     copies = Threads(reactor=reactor, name="copies", size=2, few=2)
     pools = (
         disk, syncs, ledger_pool, access_pool, hashing, reads, lists, coders, archivers, writing_log,
-        writing_audit, sweeper, caching, copies,
+        writing_audit, sweep_threads, caching, copies,
     )  # fmt: skip
     audit_log = AuditLog(path=_audit_path(settings, private), threads=writing_audit, clock=reactor)
     following = Following(sandbox=sandbox, threads=reads, clock=reactor, wall=time.time)
@@ -424,10 +425,10 @@ def build(
         live=live,
         private=private,
         pools=pools,
-        sweeper=sweeper,
+        sweep_threads=sweep_threads,
         engine=engine,
         keyring=keyring,
-        trash=trash,
+        sweeper=Sweeper(trash=trash, sandbox=sandbox),
         stage=operations.stage,
         site=site,
         listening=listening,

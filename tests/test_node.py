@@ -160,8 +160,8 @@ class Keyring:
         return
 
 
-class Trash:
-    """Nothing in it; counts how often it was swept."""
+class Sweeper:
+    """Finds nothing to drop; counts how often it was asked to."""
 
     def __init__(self) -> None:
         self.swept = 0
@@ -184,7 +184,7 @@ class StopTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, folder)
         self.clock = Clock()
         self.done: list[str] = []
-        self.engine, self.site, self.trash = Engine(self.done), Site(self.done), Trash()
+        self.engine, self.site, self.sweeper = Engine(self.done), Site(self.done), Sweeper()
         self.reloading, self.certificate = Kept(self.done), Kept(self.done)
         self.manager = Manager(self.done)
         self.pools = [Pool(self.clock) for _ in range(3)]
@@ -195,10 +195,10 @@ class StopTests(SynchronousTestCase):
             live=self.live,
             private=Private(self.done),  # type: ignore[arg-type]
             pools=self.pools,  # type: ignore[arg-type]
-            sweeper=self.pools[0],  # type: ignore[arg-type]
+            sweep_threads=self.pools[0],  # type: ignore[arg-type]
             engine=self.engine,  # type: ignore[arg-type]
             keyring=Keyring(),  # type: ignore[arg-type]
-            trash=self.trash,  # type: ignore[arg-type]
+            sweeper=self.sweeper,  # type: ignore[arg-type]
             site=self.site,  # type: ignore[arg-type]
             listening=Listening(self.done),  # type: ignore[arg-type]
             access_log=AccessLog(path=None, threads=threads, clock=self.clock),
@@ -213,12 +213,12 @@ class StopTests(SynchronousTestCase):
     def test_trash_is_swept_when_due(self) -> None:
         """The trash is swept at the start, then within a minute whenever it is due; a defect doesn't end that."""
         self.start()
-        self.assertEqual(self.trash.swept, 1)
+        self.assertEqual(self.sweeper.swept, 1)
         self.clock.pump([30] * 4)
-        self.assertEqual(self.trash.swept, 1)
-        self.trash.wanted = self.trash.broken = True
+        self.assertEqual(self.sweeper.swept, 1)
+        self.sweeper.wanted = self.sweeper.broken = True
         self.clock.pump([30] * 4)
-        self.assertEqual(self.trash.swept, 3)
+        self.assertEqual(self.sweeper.swept, 3)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
         self.stop()
 

@@ -21,7 +21,8 @@ from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.staging import Stage
 from peerstor.tree.standing import check_stands, tell_gone
 from peerstor.tree.syncing import sync_folder
-from peerstor.tree.trash import Kept, Trash
+from peerstor.tree.trash import Trash
+from peerstor.tree.trashids import Kept
 from peerstor.tree.turns import Held, Turns
 
 

@@ -18,7 +18,8 @@ from peerstor.tree.placing import Part, copy_near, drop_copy, holds, lstat
 from peerstor.tree.sandbox import Opened, Sandbox
 from peerstor.tree.standing import check_stands, tell_gone
 from peerstor.tree.syncing import DataSync, sync_data, sync_folder
-from peerstor.tree.trash import Kept, Trash
+from peerstor.tree.trash import Trash
+from peerstor.tree.trashids import Kept
 from peerstor.tree.turns import Turns
 
 __all__ = ["Check", "Conflict", "Outcome", "Part", "Published", "Publisher", "Unsettled", "Wish"]

@@ -23,7 +23,8 @@ from peerstor.tree.scanning import scanned
 from peerstor.tree.staging import Stage
 from peerstor.tree.standing import check_stands
 from peerstor.tree.syncing import sync_folder
-from peerstor.tree.trash import Kept, Trash, kept_as
+from peerstor.tree.trash import Trash
+from peerstor.tree.trashids import Kept, kept_as
 from peerstor.tree.turns import Turns
 
 LOOKS = 10_000
@@ -143,7 +144,7 @@ class Restorer:
             if parents is not None and self._own(kept, note) is not None:
                 self._folders.make_above(path, may=parents)
             name = self._put_back(kept, note, path, conflict(path), unwanted)
-            self._trash.drop(kept)
+            self._trash.drop(kept, Pace())
         return path.parent.child(name, slash=note.is_folder)
 
     def purge(self, id_: str, *, place: Place) -> TreePath:
@@ -153,7 +154,7 @@ class Restorer:
         :raise StorageUnavailable: not all of it could be removed; the rest goes with the next sweep.
         """
         with self._claimed(id_, place) as (kept, _, path):
-            if not self._trash.drop(kept):
+            if not self._trash.drop(kept, Pace()):
                 raise StorageUnavailable(reason=f"The trash's {kept.id} could not be removed.")
         return path
 

@@ -14,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from peerstor.tree.paths import TreePath
 from peerstor.tree.private import PrivateFolder
 from peerstor.tree.sandbox import Sandbox
+from peerstor.tree.sweeping import Sweeper
+from peerstor.tree.trash import Trash
 
 _ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{16}")
 
@@ -111,6 +113,12 @@ class StorageCase(SynchronousTestCase):
         real = getattr(os, name)
         self.patch(os, name, replacement)
         return real
+
+
+def sweeper_of(life: Any, trash: Trash | None = None, **limits: float) -> Sweeper:
+    """Make what sweeps a trash; if none is given, one of its own over that storage (`private`, `sandbox`)."""
+    trash = trash or Trash(private=life.private, sandbox=life.sandbox, fsync=True)
+    return Sweeper(trash=trash, sandbox=life.sandbox, **limits)
 
 
 def path(url: str | bytes) -> TreePath:

@@ -12,7 +12,7 @@ from peerstor.tree.private import PrivateFolder
 from peerstor.tree.publish import Conflict, Part, Publisher
 from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.trash import Trash
-from tests.tree.scaffold import StorageCase, path
+from tests.tree.scaffold import StorageCase, path, sweeper_of
 
 # Everything by which the tree code changes the disk; death comes just before one of them. (A death after the
 # last is a death before none.)
@@ -229,7 +229,7 @@ class PublishCrashTests(CrashCase):
             seen.add(len(self.half_copied()))
             self.judge()
             life = Life(self.root)
-            life.trash.sweep()
+            sweeper_of(life, life.trash).sweep()
             life.private.close()
             self.assertEqual(self.half_copied(), [])
 
@@ -317,7 +317,7 @@ class SweepCrashTests(CrashCase):
             Life(self.root).publisher.delete(path("/folder/"), by="ann")
 
         def sweep(life: Life) -> None:
-            Trash(private=life.private, sandbox=life.sandbox, fsync=True, keep_seconds=-60).sweep()
+            sweeper_of(life, keep_seconds=-60).sweep()
 
         def judge() -> None:
             sweep(Life(self.root))

@@ -12,6 +12,7 @@ from peerstor.tree.doubles import SMALL, TRIES
 from peerstor.tree.naming import Conflict
 from peerstor.tree.publish import Published, Publisher
 from peerstor.tree.trash import Trash
+from tests.tree.scaffold import sweeper_of
 from tests.tree.test_publish import PublishCase
 
 LARGE = SMALL + 1
@@ -180,6 +181,6 @@ class DiskTests(DoublesCase):
         """A sweep removes what a crash has left, at once, and not what is being made."""
         self.write(b".peerstor/trash/" + b"0" * 32 + b".copying", b"half")
         self.write(b".peerstor/trash/mine.copying", b"by hand")
-        self.while_copying(self.trash.sweep)
+        self.while_copying(sweeper_of(self, self.trash).sweep)
         self.replace()
         self.assertEqual((self.left(), self.trashed()), (["mine.copying"], [self.old]))

@@ -32,7 +32,7 @@ from peerstor.tree.sandbox import Sandbox
 from peerstor.tree.staging import Stage
 from peerstor.tree.trash import Trash
 from peerstor.tree.turns import Turns
-from tests.tree.scaffold import StorageCase, path
+from tests.tree.scaffold import StorageCase, path, sweeper_of
 from tests.tree.test_crashes import CrashCase, Life
 from tests.tree.test_publish import PublishCase
 
@@ -479,9 +479,7 @@ class CarryBesideOthersTests(PublishCase):
 
     def test_dropped_at_the_last(self) -> None:
         """What somebody drops from the trash at once has moved all the same."""
-        self.at_the_last(lambda: None, after=lambda: Trash(
-            private=self.private, sandbox=self.sandbox, fsync=True, keep_seconds=-60
-        ).sweep())  # fmt: skip
+        self.at_the_last(lambda: None, after=lambda: sweeper_of(self, keep_seconds=-60).sweep())
         self.assertEqual(self.carry().path, path("/m/x/"))
         self.assertEqual(self.read(b"m/x/first"), b"old")
 
@@ -491,8 +489,7 @@ class CarryBesideOthersTests(PublishCase):
         lying = self.trash.lying
 
         def swept(*arguments: Any) -> Any:
-            self.patch(self.trash, "_keep_seconds", -60)
-            self.trash.sweep()
+            sweeper_of(self, self.trash, keep_seconds=-60).sweep()
             return lying(*arguments)
 
         self.patch(self.trash, "lying", swept)

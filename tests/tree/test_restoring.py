@@ -14,8 +14,9 @@ from peerstor.tree.publish import Publisher
 from peerstor.tree.restoring import Restorer
 from peerstor.tree.staging import Stage
 from peerstor.tree.trash import Trash
+from peerstor.tree.trashids import Kept
 from peerstor.tree.turns import Turns
-from tests.tree.scaffold import StorageCase, path
+from tests.tree.scaffold import StorageCase, path, sweeper_of
 from tests.tree.test_crashes import CrashCase, Life
 
 
@@ -92,25 +93,25 @@ class RestoreTests(StorageCase):
         """A sweep leaves alone what is being put back, and what is being dropped can't be put back."""
         self.write(b"x/file", b"hello")
         id_ = self.delete("/x")
-        old = Trash(private=self.private, sandbox=self.sandbox, fsync=True, keep_seconds=-60)
-        restorer, real, seen = restorer_of(self, old), renameat2.exclusively, []
+        sweeper = sweeper_of(self, self.trash, keep_seconds=-60)
+        real, seen = renameat2.exclusively, []
 
         def exclusively(*names: Any) -> None:
-            seen.append(old.sweep())
+            seen.append(sweeper.sweep())
             real(*names)
 
         self.patch(renameat2, "exclusively", exclusively)
-        restored(restorer, id_)
+        restored(self.restorer, id_)
         self.assertEqual((seen, self.read(b"x/file")), ([0], b"hello"))
         id_, remove = self.delete("/x"), trash.remove
 
         def removing(*arguments: Any) -> bool:
-            self.assertRaises(NotFound, restored, restorer, id_)
+            self.assertRaises(NotFound, restored, self.restorer, id_)
             seen.append(1)
             return remove(*arguments)
 
         self.patch(trash, "remove", removing)
-        self.assertEqual(old.sweep(), 1)
+        self.assertEqual(sweeper.sweep(), 1)
         self.assertGreater(len(seen), 1)
 
     def test_listed_during_a_sweep(self) -> None:
@@ -121,12 +122,12 @@ class RestoreTests(StorageCase):
             ids.add(self.delete(f"/{name.decode()}"))
         told, real = [], trash.kept_as
 
-        def kept_as(name: str) -> trash.Kept | None:
+        def kept_as(name: str) -> Kept | None:
             told.append({entry.id for entry in self.restorer.page(place=lambda one: one, limit=10).entries})
             return real(name)
 
         self.patch(trash, "kept_as", kept_as)
-        self.trash.sweep()
+        sweeper_of(self, self.trash).sweep()
         self.assertEqual((len(told), *told), (4, ids, ids, ids, ids))
 
     def test_not_in_pieces(self) -> None:
@@ -135,9 +136,7 @@ class RestoreTests(StorageCase):
         self.write(b"x/b")
         id_ = self.delete("/x")
         self.fail_os("unlink", errno.EIO, when=lambda name, **_: name == "b")
-        self.assertEqual(
-            Trash(private=self.private, sandbox=self.sandbox, fsync=True, keep_seconds=-60).sweep(), 0
-        )
+        self.assertEqual(sweeper_of(self, keep_seconds=-60).sweep(), 0)
         self.assertRaises(NotFound, restored, self.restorer, id_)
         self.assertEqual(self.restorer.page(place=lambda one: one, limit=10).entries, ())
 
