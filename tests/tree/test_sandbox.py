@@ -11,7 +11,8 @@ from typing import Any
 
 from peerstor.errors import Forbidden, NoParent, NotFound, Overloaded, StorageUnavailable
 from peerstor.tree.paths import TreePath
-from peerstor.tree.sandbox import LINKS, Sandbox
+from peerstor.tree.pathwalk import LINKS
+from peerstor.tree.sandbox import Sandbox
 from tests.tree.scaffold import StorageCase, path
 
 
