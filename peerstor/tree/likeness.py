@@ -100,11 +100,9 @@ class Look:
         """
         self._check()
         self._pace.step()
-        if self._likeness.count >= self._most:
-            raise ChangedMeanwhile()
         found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
         if not stat.S_ISDIR(found.st_mode):
-            self._likeness.add(called, found)
+            self._add(called, found)
             return
         try:
             fd = os.open(name, FOLDER, dir_fd=dir_fd)
@@ -121,12 +119,17 @@ class Look:
         found = os.fstat(fd)
         if self._hides(found):
             return
-        self._likeness.add(called, found)
+        self._add(called, found)
         self._enters(found)
         for inner in names_in(fd, self._pace, self._most):
             with suppress(FileNotFoundError):  # that it is gone shows in the likeness
                 self.at(fd, inner, inner)
         self._likeness.leave()
+
+    def _add(self, called: bytes, found: os.stat_result) -> None:
+        if self._likeness.count >= self._most:
+            raise ChangedMeanwhile()
+        self._likeness.add(called, found)
 
 
 def names_in(fd: int, pace: Pace, most: int) -> list[bytes]:

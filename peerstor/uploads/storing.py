@@ -22,7 +22,7 @@ _log = Logger()
 
 
 class Elsewhere(Exception):
-    """The private folder is on another file system than the target: it takes more than a rename."""
+    """It takes more than a rename: the private folder is on another disk, or what is replaced must be copied."""
 
 
 @define(eq=False)

@@ -15,7 +15,7 @@ RECEIVE = 4096
 
 class BrokenRequestTests(ServerCase):
     def setUp(self) -> None:
-        self.server = self.serve()
+        self.server = self.serve("--gzip-threshold", "16MiB")
         with open(f"{self.server.storage}/plain.bin", "wb") as file:
             file.truncate(64 * MIB)
         os.mkdir(f"{self.server.storage}/many")
@@ -35,6 +35,8 @@ class BrokenRequestTests(ServerCase):
         connection = self.connect(server, receive_buffer=RECEIVE)
         connection.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
         self.assertEqual(connection.socket.recv(12), b"HTTP/1.1 200")
+        coded = b"content-encoding: gzip" in connection.socket.recv(2000, socket.MSG_PEEK).lower()
+        self.assertEqual(coded, ".txt" in target)
         if body:
             connection.send(body)
         if shut:

@@ -227,9 +227,9 @@ class ResumeScriptTests(CurlCase):
             os.utime(path, (1e9, 1e9))
             for _ in range(2):
                 self.finished(self.script(path))
-                written = os.stat(stored).st_ino
+                there = os.stat(stored).st_ino, sorted(os.listdir(self.server.storage))
                 self.finished(self.script(path))
-                self.assertEqual(os.stat(stored).st_ino, written)
+                self.assertEqual((os.stat(stored).st_ino, sorted(os.listdir(self.server.storage))), there)
                 with open(stored, "rb") as file:
                     self.assertEqual(file.read(), before)
                 os.unlink(stored)
