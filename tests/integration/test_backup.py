@@ -485,7 +485,9 @@ class RestoreTests(BackupCase):
     def renaming(self, code: str) -> "subprocess.CompletedProcess[bytes]":
         """Restore in a process in which something happens at its renames, which `calls` counts."""
         return self.patched(
-            "import os, peerstor.commands.restore as r, peerstor.__main__ as m\n"
+            "import os, signal, peerstor.commands.restore as r, peerstor.__main__ as m\n"
+            # A shell starts what runs in its background with it ignored.
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "real, calls = os.rename, []\n"
             "def rename(*given, **named):\n"
             "    calls.append(given)\n"
