@@ -6,7 +6,7 @@ import { selectionOn } from "./selection.js";
 import { pageAt } from "./state.js";
 import { t, tn } from "./texts.js";
 import { toast } from "./toast.js";
-import { Refusal, send } from "./transport.js";
+import { send } from "./transport.js";
 
 /** @import { Item } from "./rows.js" */
 /** @import { Listing } from "./listing.js" */
@@ -22,7 +22,7 @@ const ADDRESS = 4000;
  * @param {string} name
  * @param {string} query parameters, percent-encoded
  * @returns {Promise<Record<string, any>>} what the server tells of it
- * @throws {Refusal}
+ * @throws {import("./transport.js").Refusal}
  */
 export const call = (name, query) => send({ url: `${BASE}/api/${name}?${query}`, silence: 600 });
 
@@ -118,9 +118,8 @@ export function actionsOn(list) {
     for (const item of items) {
       try {
         done.set(item, await call(name, query(item)));
-      } catch (error) {
-        const taken = error instanceof Refusal && error.code === "exists";
-        return { done, taken, why: `${item.name}: ${worded(error)}` };
+      } catch (/** @type {any} */ error) {
+        return { done, taken: error.code === "exists", why: `${item.name}: ${worded(error)}` };
       }
     }
     return { done };
@@ -135,10 +134,13 @@ export function actionsOn(list) {
     list.remove(gone);
     selection.set([]);
     list.focus(Math.min(at, list.shown.length - 1));
-    const said = why
-      ? t("Not deleted: {why}", { why })
-      : tn("“{name}” moved to the trash.", "{n} entries moved to the trash.", ...counted(items));
-    toast(said, done.size ? t("Undo") : "", () => restore([...done.values()]));
+    toast(
+      why
+        ? t("Not deleted: {why}", { why })
+        : tn("“{name}” moved to the trash.", "{n} entries moved to the trash.", ...counted(items)),
+      done.size ? t("Undo") : "",
+      () => restore([...done.values()]),
+    );
   }
 
   /** @param {Record<string, any>[]} gone what the server told of each */
@@ -257,8 +259,8 @@ export function actionsOn(list) {
       ...counted(items),
     );
     found.onclick = (event) => {
-      const folder = closest(event.target, "a");
-      if (folder && !folder.matches(".back")) {
+      const folder = /** @type {HTMLAnchorElement | null} */ (closest(event.target, "a:not(.back)"));
+      if (folder) {
         event.preventDefault();
         place(item, items, folder.href);
       }

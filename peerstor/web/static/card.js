@@ -37,10 +37,10 @@ function stored({ stored, size, name }) {
   const bare = make("bdi", { textContent: visible(got) });
   const link = stored?.href ? make("a", { href: stored.href }, bare) : bare;
   const values = { name: "\0", size: sizeInWords(size) };
-  const said =
+  const [before = "", behind = ""] = (
     got === name
       ? t("Stored: {name} ({size})", values)
-      : t("The name was taken. Stored as {name} ({size})", values);
-  const [before = "", behind = ""] = said.split("\0");
+      : t("The name was taken. Stored as {name} ({size})", values)
+  ).split("\0");
   return [before, link, behind];
 }

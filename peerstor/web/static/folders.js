@@ -32,13 +32,13 @@ export function encoded(path) {
  * @throws {import("./transport.js").Refusal}
  */
 export function namesIn(base, folder, exact) {
-  const names = known.get(folder) ?? (folder === base && !exact ? listed() : made(base, folder, exact));
+  const names =
+    known.get(folder) ??
+    (folder === base && !exact ? Promise.resolve(byName(listing?.items)) : made(base, folder, exact));
   known.set(folder, names);
   names.catch(() => forget(folder));
   return names;
 }
-
-const listed = async () => byName(listing?.items);
 
 /** @param {import("./rows.js").Item[]} [items] @returns {Map<string, Told>} */
 const byName = (items = []) => new Map(items.map((item) => [item.name, item]));
@@ -49,7 +49,7 @@ const byName = (items = []) => new Map(items.map((item) => [item.name, item]));
  * @param {boolean} [exact]
  */
 async function made(base, folder, exact) {
-  const [above = "", name = ""] = /^(.*\/)([^/]+)\/$/.exec(folder)?.slice(1) ?? [];
+  const [, above = "", name = ""] = /^(.*\/)([^/]+)\/$/.exec(folder) ?? [];
   if (folder !== base && !(await namesIn(base, above, exact)).has(decodeURIComponent(name))) {
     try {
       await insist(() => send({ url: `${BASE}/api/folder?path=${folder}` }));

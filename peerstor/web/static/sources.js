@@ -139,9 +139,9 @@ async function* entriesOf(reader) {
 const got = (ask) => new Promise(ask);
 
 /** Stand in for what can't be read, so that it fails like a file that can't be read any more. @param {string} name */
-function unreadable(name) {
-  const slice = () => {
-    throw new DOMException();
-  };
-  return Object.assign(new File([], name), { slice });
-}
+const unreadable = (name) =>
+  Object.assign(new File([], name), {
+    slice() {
+      throw new DOMException();
+    },
+  });

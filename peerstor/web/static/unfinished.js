@@ -70,9 +70,10 @@ export async function goOn(folder, memory, list, take, kept) {
     if (goesOn(known)) {
       continue;
     }
-    // Where nobody answers, what was remembered is trusted.
-    const remembered = (/** @type {any} */ { code }) => ({ offset: code === "other_upload" ? 0 : known.sent });
-    const { offset } = await callsFor(known).offset().catch(remembered);
+    const { offset } = await callsFor(known)
+      .offset()
+      // Where nobody answers, what was remembered is trusted.
+      .catch(({ code }) => ({ offset: code === "other_upload" ? 0 : known.sent }));
     if (offset > 0) {
       askFor(known, offset);
     } else {
@@ -94,8 +95,12 @@ export async function goOn(folder, memory, list, take, kept) {
       if (file?.name === name && (await fingerprintOf(file)) === fingerprint) {
         take([{ file, path: label.slice(0, -name.length) }]);
       } else if (file) {
-        const asked = { name: visible(name) };
-        setText(words, t("That is a different file, or it has changed since. Choose {name} as it was.", asked));
+        setText(
+          words,
+          t("That is a different file, or it has changed since. Choose {name} as it was.", {
+            name: visible(name),
+          }),
+        );
       }
     };
   }

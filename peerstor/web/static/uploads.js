@@ -143,7 +143,14 @@ export async function takeUploads(section) {
   }
 
   function showCards() {
-    const shown = all.size > SHOWN ? [...all].filter(isOfInterest).slice(0, SHOWN) : [...all];
+    const shown = [...all]
+      .filter(
+        ({ state, size }) =>
+          all.size <= SHOWN ||
+          FAILED.includes(state) ||
+          (size > LONG && MOVING.includes(state) && state !== "queued"),
+      )
+      .slice(0, SHOWN);
     for (const [upload, { element }] of cards) {
       if (!shown.includes(upload)) {
         if (element.contains(document.activeElement)) {
@@ -171,7 +178,3 @@ export async function takeUploads(section) {
   });
   await goOn(base, memory, find(section, "#unfinished"), take, kept);
 }
-
-/** @param {Upload} upload */
-const isOfInterest = ({ state, size }) =>
-  FAILED.includes(state) || (size > LONG && MOVING.includes(state) && state !== "queued");
