@@ -52,6 +52,7 @@ export function memoryIn(storage) {
      * a new one of 128 random bits where nothing is known: `crypto.randomUUID` is absent on plain HTTP beyond loopback.
      *
      * @param {Identity} identity
+     * @returns {{ sent: number, session: string, touched?: number }} touched only where something is known
      */
     of: (identity) =>
       read(keyOf(identity)) ?? { sent: 0, session: crypto.getRandomValues(new Uint32Array(4)).join("-") },

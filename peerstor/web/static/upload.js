@@ -134,19 +134,24 @@ export function uploadOf({ file, folder, label, lot, names, memory, chunk, seen,
   /** Have its folder be there, and give what talks to the server and what sends. @param {AbortSignal} signal */
   async function prepared(signal) {
     const stop = new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason)));
-    const there = /** @type {Map<string, Told>} */ (await Promise.race([names(), stop])).get(name);
-    if (conflict === "refuse" && there) {
-      // What had arrived before a reload is as large as the file, and not older: nothing is left to do, or to ask.
-      throw lot.again && there.size === size && there.mtime * 1000 >= file.lastModified ? "gone" : "taken";
+    const told = /** @type {Map<string, Told>} */ (await Promise.race([names(), stop])).get(name);
+    const there = conflict === "refuse" && told;
+    // What had arrived before a reload is as large as the file, and not older. No other one is read to find that out.
+    if (there && !(lot.again && there.size === size && there.mtime * 1000 >= file.lastModified)) {
+      throw "taken";
     }
     const identity = { folder, name, size, fingerprint: await fingerprintOf(file) };
-    const { session, sent } = memory.of(identity);
-    return wayOf({ ...identity, session }, size > SMALL && sent < size ? null : sent);
+    const { session, sent, touched } = memory.of(identity);
+    upload.stated = { ...identity, session };
+    if (there) {
+      // Of what had arrived nothing is remembered, left to do, or to ask; what was to replace it had not.
+      throw touched ? "taken" : "gone";
+    }
+    return wayOf(upload.stated, size > SMALL && sent < size ? null : sent);
   }
 
   /** @param {Stated} stated @param {number | null} at where it is, as far as that is known without asking */
   function wayOf(stated, at) {
-    upload.stated = stated;
     const calls = callsFor(stated);
     let remembered = 0;
     const remember = (/** @type {number} */ bytes) => {
