@@ -66,22 +66,27 @@ function listingIn(section) {
   const windowed = () => shown.length > WHOLE;
   const indexAt = (/** @type {string | undefined} */ address) => shown.findIndex(({ href }) => href === address);
 
-  /** Take the rows that the server wrote, then what stands on further pages. */
-  async function start() {
-    take([]);
-    if (data.next) {
-      items = [...items, ...(await pages(data.next))];
-      show();
-    }
+  /**
+   * Do something with the entries, one after the other, so that an older listing never comes last. What fails leaves the
+   * page as it was: a reload shows why, or what follows the folder.
+   *
+   * @param {() => Promise<void>} step takes the folder anew, unless something else is to be done
+   */
+  function refresh(step = renew) {
+    list.refreshing = list.refreshing.then(step).catch(() => {});
+    return list.refreshing;
   }
 
-  /**
-   * Take the folder anew, leaving the rest of the page (running uploads, above all) as it is. One after the other, so
-   * that an older listing never comes last. What fails leaves the page as it was: a reload shows why.
-   */
-  function refresh() {
-    list.refreshing = list.refreshing.then(renew).catch(() => {});
-    return list.refreshing;
+  /** Take the rows that the server wrote, then what stands on further pages. */
+  function start() {
+    take([]);
+    return refresh(async () => {
+      if (data.next) {
+        const rest = await pages(data.next);
+        items = [...items, ...rest]; // those that are left by now
+        show();
+      }
+    });
   }
 
   /** Take the folder anew, and go to what has come into it. @param {string} href */
@@ -90,6 +95,7 @@ function listingIn(section) {
     focus(indexAt(href));
   }
 
+  /** Take the folder anew, leaving the rest of the page (running uploads, above all) as it is. */
   async function renew() {
     const known = removals;
     const page = await pageAt(list.address);

@@ -35,7 +35,7 @@ async function browse(list) {
     list.address = location.href;
     await list.refresh();
   } else {
-    await list.start().catch(() => {}); // what is wrong is told by what follows it
+    await list.start();
   }
   if (list.data.version) {
     follow(list);
