@@ -77,6 +77,7 @@ export const send = ({ method = "POST", url, signal = NEVER, silence = 60, body,
       listen();
       onProgress?.(loaded);
     };
+    request.onprogress = listen;
     request.onloadend = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
