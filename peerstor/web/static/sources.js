@@ -49,7 +49,8 @@ export function takeFiles(take, keep) {
   });
   addEventListener("paste", (event) => {
     const transfer = brought(event, event.clipboardData);
-    if (transfer) {
+    // A text for the note may have a picture beside it, which is the same once more.
+    if (transfer && !closest(event.target, "textarea")) {
       take(picture(transfer) ?? opened(transfer, keep));
     }
   });
@@ -61,7 +62,7 @@ export function takeFiles(take, keep) {
  * @param {DataTransfer | null} transfer
  */
 const brought = ({ target }, transfer) =>
-  transfer?.types.includes("Files") && !closest(target, "input, textarea") ? transfer : null;
+  transfer?.types.includes("Files") && !closest(target, "input") ? transfer : null;
 
 /** Give files as an input has them, in their folders. @param {{ files: FileList | null }} chooser @returns {Source} */
 const chosen = ({ files }) =>
