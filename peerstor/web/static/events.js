@@ -59,6 +59,8 @@ export function follow(list) {
   let turn = Promise.resolve();
   let looking = new AbortController();
   let restart = () => {};
+  /** Until the next look at a folder that is gone. @type {ReturnType<typeof setTimeout> | undefined} */
+  let later;
 
   /** Follow the folder while somebody sees it. */
   function look() {
@@ -159,8 +161,7 @@ export function follow(list) {
     } catch (/** @type {any} */ error) {
       const { status } = error;
       if ([403, 404].includes(status)) {
-        state(404); // for this tab; another one may listen for the rest
-        setTimeout(look, 1000 * ASKED);
+        take(null); // for this tab; another one may listen for the rest
       } else if (!signal.aborted) {
         tell({ status });
       }
@@ -170,9 +171,16 @@ export function follow(list) {
     }
   }
 
-  /** @param {string | null} version that the folder is in, told anew where the listing couldn't be had */
+  /**
+   * @param {string | null} version that the folder is in, told anew where the listing couldn't be had; null where it is
+   *   gone, of which there may be no more news: it is looked at again
+   */
   function take(version) {
-    state(version === null ? 404 : 200);
+    clearTimeout(later);
+    if (!version) {
+      later = setTimeout(look, 1000 * ASKED);
+    }
+    state(version ? 200 : 404);
     told = version;
     turn = turn.then(renew);
   }
