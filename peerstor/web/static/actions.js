@@ -81,9 +81,10 @@ export function actionsOn(list) {
   /** @param {Item} item @param {Item[]} items */
   function download(item, items) {
     const address = `${list.data.here}?archive=zip&name=${items.map(encodedName).join("&name=")}`;
-    const href = items.length === 1 ? downloadOf(item) : address;
-    if (href.length < ADDRESS) {
-      make("a", { href, download: "" }).click(); // to leave the page for it would end uploads, or ask about that
+    const alone = items.length === 1;
+    if (alone || address.length < ADDRESS) {
+      // To leave the page for it would end uploads, or ask about that.
+      make("a", { href: alone ? downloadOf(item) : address, download: "" }).click();
     } else {
       const inputs = items.map((one) => make("input", { type: "hidden", name: "name", value: nameOf(one) }));
       const action = `${BASE}/api/archive?format=zip&dir=${list.data.path}`;
