@@ -1,4 +1,3 @@
-import { NEVER, rest } from "./backoff.js";
 import { callsFor } from "./calls.js";
 import { copyOf, find, setText } from "./elements.js";
 import { fingerprintOf } from "./fingerprint.js";
@@ -34,7 +33,8 @@ export async function goOn(folder, memory, list, take, kept) {
   /** Whether another tab, or by now this one, is at it. @param {Remembered} known */
   const goesOn = ({ touched }) => touched > began;
   const readable = await handles.kept(folder);
-  await rest(2, NEVER); // whoever is at an upload notes twice a second how far it is
+  // Whoever is at an upload notes twice a second how far it is. Nothing ends this wait: the rest follows from it.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
   let left = memory.in(folder).flatMap((known) => {
     const label = below(folder, known);
     return label ? { ...known, label } : [];
