@@ -6,6 +6,7 @@ import re
 import tarfile
 import zipfile
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -224,6 +225,21 @@ class ScriptedTest(ActingCase):
             files = {name for name in archive.namelist() if not name.endswith("/")}
             self.assertEqual({name.rpartition("/")[2] for name in files}, {"a.txt", "c.txt"})
 
+    def test_download_of_a_long_address(self) -> None:
+        """A single one comes as it is, however long its address is."""
+        name = 80 * "あ"
+        folder = self.storage.joinpath(*(6 * [name]))
+        folder.mkdir(parents=True)
+        (folder / "deep.txt").write_text("deep")
+        self.go(quote("/".join(6 * [name])) + "/")
+        self.page.locator("html.scripted").wait_for()
+        self.assertGreater(len(self.page.url), 4000)
+        self.select("deep.txt")
+        with self.page.expect_download() as download:
+            self.bar("Download")
+        self.assertEqual(download.value.suggested_filename, "deep.txt")
+        self.assertEqual(Path(download.value.path()).read_text(), "deep")
+
     def test_filter(self) -> None:
         """The list shows what contains the words that are typed, and what is hidden isn't acted on."""
         self.select("a.txt", "b.txt")
@@ -312,9 +328,12 @@ class KeyboardTest(ActingCase):
         self.page.locator("html.scripted").wait_for()
         self.page.get_by_role("link", name="b.txt", exact=True).focus()
         self.page.keyboard.press("F2")
-        for label, keys in (("New name of b.txt", ("Enter", "Escape")), ("Filter by name", ("ArrowDown",))):
+        for label, words, keys in (
+            ("New name of b.txt", "か", ("Enter", "Escape")),
+            ("Filter by name", "txt", ("ArrowDown",)),  # something that rows are shown for
+        ):
             field = self.page.get_by_label(label)
-            field.fill("か")
+            field.fill(words)
             for key in keys:
                 field.dispatch_event("keydown", {"key": key, "keyCode": 229})
             expect(field).to_be_focused()

@@ -146,6 +146,19 @@ class ShareTest(ShareCase):
         expected = {"file.txt": b"the content", "file (2).txt": b"a", "b.txt": b"b"}
         self.assertEqual(tree(self.storage / "shared"), expected)
 
+    def test_dropped_onto_the_note(self) -> None:
+        """What is dropped onto the note is taken as anywhere else on the page."""
+        source = self.make_file("dropped.bin", 10)
+        self.page.goto(self.share("/shared", mode="upload"))
+        self.page.locator("html.scripted").wait_for()
+        note = self.page.get_by_label("A note")
+        note.scroll_into_view_if_needed()
+        box = note.bounding_box()
+        assert box is not None
+        drop(self.page, source, at=(int(box["x"] + box["width"] / 2), int(box["y"] + box["height"] / 2)))
+        self.wait_done("dropped.bin")
+        self.assertTrue((self.storage / "shared" / "dropped.bin").read_bytes() == source.read_bytes())
+
     def test_paste_into_the_note(self) -> None:
         """What is pasted into the note stays there: office programs add a picture to the text that is copied."""
         self.page.goto(self.share("/shared", mode="upload"))

@@ -20,6 +20,9 @@ HIDE = """(hidden) => {
 }"""
 """What a browser does when another tab is put before this one; here all pages are in front."""
 
+TELL = "(message) => new BroadcastChannel('peerstor:').postMessage(message)"
+"""What the tab that listens says to all others."""
+
 
 class LiveCase(BrowserCase):
     """A server that tells how many listen."""
@@ -361,6 +364,29 @@ class TroubleTest(LiveCase):
             self.wait_names(*[f"m14{number:02}.txt" for number in range(100)])
             self.page.unroute(FURTHER)
 
+    def test_page_that_comes_late(self) -> None:
+        """What is done while a long folder's further rows are on their way shows when they have come, too."""
+        for number in range(MANY):
+            (self.storage / f"m{number:04}.txt").touch()
+        held: list[Route] = []
+        self.page.route(FURTHER, lambda route: route.continue_() if held else held.append(route))
+        self.page.route(EVENTS, lambda route: route.abort("connectionrefused"))  # no news may mend it
+        self.page.goto(self.origin)
+        self.page.get_by_role("link", name="New folder").click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_label("Its name").fill("a new one")
+        with self.page.expect_response(re.compile("/api/folder")):
+            dialog.get_by_role("button", name="Make the folder").click()
+        self.page.wait_for_timeout(1000)  # in which the listing could be taken anew, and must not be
+        self.assertEqual(len(held), 1)
+        with self.page.expect_request(EVENTS):  # as soon as it has all rows
+            held[0].continue_()
+        self.page.locator("#toast").filter(has_text="Folder “a new one” made.").wait_for()
+        self.page.get_by_role("searchbox").fill("a new")
+        self.wait_names("a new one")
+        self.page.get_by_role("searchbox").fill("m14")
+        self.wait_names(*[f"m14{number:02}.txt" for number in range(100)])
+
     def refuse(self, route: Route) -> None:
         """Answer as long as there are refusals by those; 0 is no answer."""
         if not self.refusals:
@@ -380,9 +406,9 @@ class TroubleTest(LiveCase):
             (self.storage / "c.txt").touch()
             os.utime(self.storage, (1e9, 1e9))  # a folder that has just changed is told once more by itself
         self.page.wait_for_timeout(3000)
-        self.page.unroute(self.origin)
         self.assertIn(len(taken), (1, 2))
         self.assertNotIn("c.txt", self.names())
+        self.page.unroute(self.origin)
         self.page.evaluate("dispatchEvent(new Event('online'))")
         self.wait_name("c.txt")
 
@@ -406,6 +432,18 @@ class TroubleTest(LiveCase):
             self.page.evaluate("dispatchEvent(new Event('online'))")
         os.rename(self.storage / "away", self.storage / "inner")
         self.wait_fine()
+
+    def test_folder_that_another_tab_says_is_gone(self) -> None:
+        """So it is in a tab that is told so by the one that listens; and it doesn't ask all the time."""
+        self.open()
+        other = self.open("inner/", self.context.new_page())
+        asked: list[str] = []
+        self.page.on("request", lambda request: asked.append(request.url) if EVENTS.search(request.url) else None)
+        self.page.evaluate(TELL, {"news": {"path": "/inner/", "version": None}})
+        bar = other.locator("#state")
+        bar.filter(has_text="This folder is gone").wait_for()
+        bar.wait_for(state="hidden")
+        self.assertIn(len(asked), range(1, 6))  # one for the look; some more on a busy machine
 
     def test_full_disk_and_refused_name(self) -> None:
         """What is refused is told with what to do about it."""
