@@ -17,6 +17,7 @@ from typing import IO, Any
 from attrs import frozen
 
 from peerstor.errors import StartupError
+from peerstor.tree.syncing import sync_folder_at
 
 FORMAT = 1
 """Of the archive; the manifest says it."""
@@ -127,7 +128,7 @@ def new_file(path: bytes) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             os.unlink(new)
         raise
-    _sync_folder(folder)
+    sync_folder_at(folder or b".")
 
 
 def write_archive(file: IO[bytes], manifest: Manifest, paths: Mapping[str, bytes]) -> None:
@@ -157,14 +158,6 @@ def _head(name: str, size: int, made: float) -> tarfile.TarInfo:
     head = tarfile.TarInfo(name)
     head.size, head.mode, head.mtime = size, 0o600, int(made)
     return head
-
-
-def _sync_folder(folder: bytes) -> None:
-    fd = os.open(folder or b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 # Reading

@@ -5,6 +5,8 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 
+from peerstor.tree.syncing import sync_folder_at
+
 Move = tuple[bytes, bytes]
 """Paths of a file before and after; nothing lies at the second one before."""
 
@@ -51,7 +53,7 @@ class Moves:
 
     def _sync(self) -> None:
         for folder in sorted({os.path.dirname(path) for move in self._begun for path in move}):
-            _sync(folder)
+            sync_folder_at(folder)
 
 
 def _made(source: bytes, target: bytes) -> bool:
@@ -60,11 +62,3 @@ def _made(source: bytes, target: bytes) -> bool:
     if made == os.path.lexists(source):
         raise OSError(f"{os.path.basename(source).decode('utf-8', 'backslashreplace')} isn't where it was")
     return made
-
-
-def _sync(folder: bytes) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -23,6 +23,15 @@ def sync_folder(fd: int) -> None:
             raise
 
 
+def sync_folder_at(path: bytes) -> None:
+    """Do the same with a folder that isn't open."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sync_folder(fd)
+    finally:
+        os.close(fd)
+
+
 class DataSync:
     """Syncs the data of several files at once, where the system can, else one by one. Blocks; for any thread."""
 

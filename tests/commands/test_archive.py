@@ -1,5 +1,6 @@
 """Rules of the file that a backup is."""
 
+import errno
 import gzip
 import hashlib
 import io
@@ -99,6 +100,21 @@ class NewFileTests(ArchiveCase):
         with open(path, "rb") as file:
             self.assertEqual(file.read(), b"old")
         self.assertEqual(sorted(os.listdir(self.folder)), [b"backup", b"out"])
+
+    def test_folder_that_cannot_be_synced(self) -> None:
+        """Some network and FUSE file systems can't sync one: the file is made all the same."""
+        real = os.fsync
+
+        def fsync(fd: int) -> None:
+            if stat.S_ISDIR(os.fstat(fd).st_mode):
+                raise OSError(errno.EINVAL, "no")
+            real(fd)
+
+        self.patch(os, "fsync", fsync)
+        with new_file(self.folder + b"/backup") as file:
+            file.write(b"new")
+        with open(self.folder + b"/backup", "rb") as file:
+            self.assertEqual(file.read(), b"new")
 
     def test_in_the_way(self) -> None:
         """A folder of that name, and a folder that isn't there, are told in one line."""

@@ -1,7 +1,9 @@
 """Rules of exchanging files: all of them or none."""
 
+import errno
 import os
 import signal
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -33,6 +35,12 @@ class MovesTests(SynchronousTestCase):
         self.moves.take_back()
         self.assertEqual(os.listdir(self.at(b"new")), [])
         self.assertEqual(self.names(), [b"a", b"b", b"new"])
+
+    def test_folders_that_cannot_be_synced(self) -> None:
+        """Some network and FUSE file systems can't: theirs is the choice, and the files are exchanged."""
+        self.patch(os, "fsync", mock.Mock(side_effect=OSError(errno.EINVAL, "no")))
+        self.moves.make()
+        self.assertEqual(sorted(os.listdir(self.at(b"new"))), [b"a", b"b"])
 
     def test_anything_raised(self) -> None:
         """What is raised before a rename or behind it makes no difference to what is undone."""
